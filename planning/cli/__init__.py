@@ -1,0 +1,77 @@
+"""The command line: arguments → one call → a printed table, or `--json`.
+
+A command lives in the module of its name and is imported only when it is called, so that `planning --help` answers
+at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from planning import __version__
+from planning.errors import did_you_mean
+
+COMMANDS = {
+    "init": "Make a new workspace: workbench.toml, notebooks, folders.",
+    "sample": "Write the sample company's tables and its truth.",
+    "check": "Read every configured source and print all faults at once.",
+    "forecast": "Forecast series with intervals, coherent over a hierarchy where asked.",
+    "targets": "Set the year's target and split it, exact to the cent.",
+    "plans": "List the versions of the annual plan.",
+    "allocate": "Split a budget over regions and lines, with proof.",
+    "families": "Draft the table of field families and known_at for deals.",
+    "attribute": "Say why deals were won and lost, or that it cannot be told.",
+    "run": "Execute a notebook or a flow and write its pages.",
+    "runs": "List the runs.",
+    "show": "Show one run.",
+    "diff": "Compare two runs, or two plans.",
+    "resume": "Go on with an interrupted or failed run.",
+    "schedule": "List, explain and run what is due.",
+    "lab": "Open JupyterLab on the notebooks.",
+    "doctor": "Check this machine: versions, fonts, browser, kernels, permissions.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"planning.cli.{name}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if args and args[0] not in COMMANDS:
+            ctx.fail(f"there is no command '{args[0]}'.{did_you_mean(args[0], COMMANDS)} See 'planning --help'.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="planning")
+def group() -> None:
+    """The sales planning workbench.
+
+    \b
+    planning sample data/sample       writes the sample company
+    planning check                    reads every source of workbench.toml, prints all faults
+    planning run annual_plan          makes the annual plan; open reports/index.html
+    """
+
+
+def main() -> None:
+    """The entry point `planning`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A name in Chinese must print on a terminal that declares ASCII rather than end the run.
+            stream.reconfigure(errors="backslashreplace")
+    group(prog_name="planning")

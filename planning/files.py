@@ -1,0 +1,127 @@
+"""Files that are either the old ones or the whole new ones: written to a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planning.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _temporary(path: Path) -> Path:
+    parent = path.parent
+    if not parent.is_dir():
+        raise UsageError(f"{parent}: there is no such folder. Create it, or name another place for {path.name}.")
+    return parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.partial{path.suffix}"
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns the system's refusals (full disk, no permission) into one line with the way out."""
+    try:
+        yield
+    except PermissionError as error:
+        raise UsageError(f"{path}: may not be written. Give write permission, or name another place.") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"{path}: could not be written ({reason}). Nothing was changed; free space or check the disk.") from error
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; renames it on success, removes it on any error.
+
+    Raises UsageError when the parent folder is missing, `path` is a folder, or the disk refuses.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, a file is meant. Name a file in it.")
+    temporary = _temporary(path)
+    try:
+        with _explained(path):
+            yield temporary
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary folder beside `path` that takes its place on success; an older one is replaced whole."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: is a file, a folder is meant. Name another place.")
+    temporary = _temporary(path)
+    try:
+        with _explained(path):
+            temporary.mkdir()
+            yield temporary
+            _swap(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path) -> None:
+    if not path.exists():
+        os.replace(new, path)
+        return
+    old = new.with_name(new.name + "-old")
+    os.replace(path, old)
+    os.replace(new, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes `text` as UTF-8 with `\\n` ends, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes `value` as indented JSON, keys in their order, text unescaped; NaN is an error, never written."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n")
+
+
+def write_table(path: str | Path, frame: pd.DataFrame, **options: Any) -> None:
+    """Writes `frame` without its index, as CSV or Parquet by the path's suffix, whole or not at all.
+
+    `options` go to pandas' writer. Raises UsageError for another suffix or a missing folder.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in {".csv", ".parquet"}:
+        raise UsageError(f"{path}: cannot write '{suffix}'. Name a .csv or .parquet file.")
+    with atomic_path(path) as temporary:
+        if suffix == ".csv":
+            frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", **options)
+        else:
+            frame.to_parquet(temporary, index=False, **options)
+
+
+def sha256_file(path: str | Path) -> str:
+    """Returns the hex SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_frame(frame: pd.DataFrame) -> str:
+    """Returns a hex SHA-256 of a frame's columns, dtypes and values, in their order, whatever its index."""
+    import pandas as pd
+
+    digest = hashlib.sha256()
+    for name in frame.columns:
+        column = frame[name]
+        digest.update(f"{name}\0{column.dtype}\0".encode())
+        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
