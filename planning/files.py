@@ -34,7 +34,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: may not be written. Give write permission, or name another place.") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"{path}: could not be written ({reason}). Nothing was changed; free space or check the disk.") from error
+        raise UsageError(f"{path}: could not be written ({reason}). Nothing was changed; check the disk.") from error
 
 
 @contextlib.contextmanager

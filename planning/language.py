@@ -28,9 +28,25 @@ MINUS = "\u2212"
 _current: contextvars.ContextVar[str] = contextvars.ContextVar("language", default="en")
 
 # Symbol before the figure (English), and the word after it (Chinese).
-_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "CNY": "¥", "JPY": "JP¥", "AUD": "A$", "CAD": "C$", "CHF": "CHF" + NARROW_SPACE}
+_SYMBOLS = {
+    "EUR": "€",
+    "USD": "$",
+    "GBP": "£",
+    "CNY": "¥",
+    "JPY": "JP¥",
+    "AUD": "A$",
+    "CAD": "C$",
+    "CHF": "CHF" + NARROW_SPACE,
+}
 _CHINESE_NAMES = {
-    "EUR": "欧元", "USD": "美元", "GBP": "英镑", "CNY": "元", "JPY": "日元", "AUD": "澳元", "CAD": "加元", "CHF": "瑞士法郎",
+    "EUR": "欧元",
+    "USD": "美元",
+    "GBP": "英镑",
+    "CNY": "元",
+    "JPY": "日元",
+    "AUD": "澳元",
+    "CAD": "加元",
+    "CHF": "瑞士法郎",
 }
 
 
@@ -57,7 +73,8 @@ def set_language(language: str) -> None:
 def _known(language: str) -> str:
     if language not in LANGUAGES:
         raise UsageError(
-            f"language '{language}' is not known. It is one of: {', '.join(LANGUAGES)}.{did_you_mean(language, LANGUAGES)}"
+            f"language '{language}' is not known. It is one of: {', '.join(LANGUAGES)}."
+            f"{did_you_mean(language, LANGUAGES)}"
         )
     return language
 

@@ -17,7 +17,7 @@ INTERNAL_ERROR = 3
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a command: adds `--json` (passed as `as_json`) and `--debug`, prints an error as lines and exits by its code.
+    """Wraps a command: adds `--json` (as `as_json`) and `--debug`; prints an error as lines and sets the exit code.
 
     A `PlanningError` exits with its own code, any other exception with 3 and one line.
     """
@@ -36,7 +36,9 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.stderr.close()
             sys.exit(0)
         except MemoryError as error:
-            fail(error, "the memory of this machine does not suffice. Use fewer rows, or a folder of Parquet parts.", 1, debug)
+            fail(
+                error, "this machine's memory does not suffice. Use fewer rows, or a folder of Parquet parts.", 1, debug
+            )
         except Exception as error:
             text = f"internal error: {type(error).__name__}: {error} (--debug shows the traceback)"
             fail(error, " ".join(text.split()), INTERNAL_ERROR, debug)

@@ -120,7 +120,11 @@ class JointForecast:
         return out
 
     def probability(
-        self, target: float | pd.Series, *, cells: Iterable[str] | None = None, steps: Sequence[int] | slice | None = None
+        self,
+        target: float | pd.Series,
+        *,
+        cells: Iterable[str] | None = None,
+        steps: Sequence[int] | slice | None = None,
     ) -> float | pd.Series:
         """Returns P(sum over the steps >= target), 0 to 1.
 
@@ -161,7 +165,7 @@ class JointForecast:
         return np.einsum("cb,nbh->nch", summing, out, optimize=True)
 
     def summing(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """Returns the 0/1 matrix that gives nodes (`rows`, all if None) as sums of bottom nodes; columns are all nodes."""
+        """Returns the 0/1 matrix of nodes (`rows`, all if None) as sums of bottom nodes; its columns are all nodes."""
         rows = np.arange(len(self.cells)) if rows is None else rows
         matrix = np.zeros((len(rows), len(self.cells)))
         low = np.flatnonzero(self.bottom)
@@ -173,7 +177,7 @@ class JointForecast:
             for key in self.keys:
                 value = self.cells[key].iat[row]
                 if value != TOTAL:
-                    inside &= (self.cells[key].to_numpy()[low] == value)
+                    inside &= self.cells[key].to_numpy()[low] == value
             matrix[position, low[inside]] = 1.0
         return matrix
 
@@ -201,7 +205,8 @@ class JointForecast:
         if end is not None:
             keep &= self.periods <= pd.Timestamp(end)
         if not keep.any():
-            raise UsageError(f"the forecast covers {self.periods[0]:%Y-%m-%d} to {self.periods[-1]:%Y-%m-%d}; nothing in {start} to {end}.")
+            covered = f"{self.periods[0]:%Y-%m-%d} to {self.periods[-1]:%Y-%m-%d}"
+            raise UsageError(f"the forecast covers {covered}, nothing in {start} to {end}. Forecast further ahead.")
         return dataclasses.replace(
             self, periods=self.periods[keep], mean=self.mean[:, keep], errors=self.errors[:, :, keep]
         )
@@ -263,7 +268,7 @@ class JointForecast:
     # ---- files --------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> None:
-        """Writes `cells.parquet`, `forecast.parquet` (mean and errors, long) and `manifest.json`, whole or not at all."""
+        """Writes `cells.parquet`, `forecast.parquet` (mean, errors) and `manifest.json`, whole or not at all."""
         with files.atomic_folder(folder) as temporary:
             cells = self.cells.assign(bottom=self.bottom, nonnegative=self.nonnegative)
             cells.to_parquet(temporary / "cells.parquet", index=False)
@@ -279,7 +284,7 @@ class JointForecast:
                 "weights": [float(w) for w in self.weights],
                 "meta": self.meta,
             }
-            (temporary / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1, default=str), "utf-8")
+            files.write_json(temporary / "manifest.json", manifest)
 
     @classmethod
     def load(cls, folder: str | Path) -> JointForecast:
