@@ -1,0 +1,65 @@
+"""`planning run`: execute a notebook or a flow and write its pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planning.cli import common
+from planning.errors import NotebookError
+
+
+@click.command(short_help="Execute a notebook or a flow and write its pages.")
+@click.argument("target", metavar="FLOW_OR_NOTEBOOK")
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; NOTEBOOK.NAME=VALUE for one step.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Notebooks at once (default: [run] jobs of workbench.toml).")
+@click.option("--force", is_flag=True, help="Run every step, even where nothing has changed.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one notebook may take.")
+@click.option("--cell-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one cell may take.")
+@common.guarded
+def command(
+    target: str, parameters: tuple[str, ...], jobs: int | None, force: bool, timeout: float | None,
+    cell_timeout: float | None, as_json: bool,
+) -> None:
+    """Executes a flow of workbench.toml, or a notebook, and writes the run's folder, its pages and the gallery.
+
+    \b
+    planning run annual_plan
+    planning run demand_forecast -p language=zh
+    planning run annual_plan -p annual_targets.year=2027 --jobs 2
+    """
+    from planning.runs import launch, progress
+
+    record = launch.start(
+        target, given=launch.parameters_of(parameters), jobs=jobs, timeout=timeout, cell_timeout=cell_timeout, force=force,
+        show=progress.Silent() if as_json else progress.for_stream(),
+    )
+    tell(record, as_json)
+
+
+def tell(record: dict[str, Any], as_json: bool) -> None:
+    """Prints how a run ended; raises NotebookError (exit 3) when it is not good."""
+    if as_json:
+        common.show(record, True)
+    else:
+        click.echo(f"{record['status']}: {Path(record['folder']) / 'index.html'}")
+        for warning in [*record["warnings"], *(f"{s['notebook']}: {w}" for s in record["steps"] for w in s["warnings"])]:
+            click.echo(f"warning: {warning}", err=True)
+    if record["status"] != "ok":
+        raise NotebookError("\n".join(causes(record)))
+
+
+def causes(record: dict[str, Any]) -> list[str]:
+    """Returns one line a step that did not succeed: notebook, cell, cause, and where the executed copy lies."""
+    lines = []
+    for step in record["steps"]:
+        if step["status"] in ("ok", "reused"):
+            continue
+        error = step["error"] or {}
+        cell = f", cell {error['cell']}" if error.get("cell") else ""
+        message = " ".join(str(error.get("message", "")).split())
+        copy = Path(record["folder"]) / step["notebook_file"]
+        lines.append(f"{step['notebook']}{cell} {step['status']}: {message}" + (f" See {copy}" if copy.is_file() else ""))
+    return lines or [f"the run is {record['status']}."]

@@ -1,0 +1,68 @@
+"""Where things lie: the workspace, its notebooks, its reports, and one run's folder.
+
+```
+reports/index.html                       the gallery
+reports/<flow>/<run-id>/                 a finished run        (run.json, <notebook>.ipynb, .html, results/, logs/)
+reports/<flow>/.partial-<run-id>/        one being written, or one whose process died
+reports/.by-hand/<notebook>/             what a notebook emitted when it was run by hand in JupyterLab
+reports/.locks/<run-id>.lock             held by flock while the run is written
+```
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import secrets
+from pathlib import Path
+
+from planning.errors import UsageError, did_you_mean
+
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
+PARTIAL = ".partial-"
+CONFIG = "workbench.toml"
+
+
+def workspace(start: str | Path | None = None) -> Path:
+    """Returns the folder that holds `workbench.toml`, looking upward from `start` (the current folder).
+
+    Raises UsageError with the way to make one.
+    """
+    here = Path(start or os.environ.get("PLANNING_WORKSPACE") or Path.cwd()).resolve()
+    for folder in [here, *here.parents]:
+        if (folder / CONFIG).is_file():
+            return folder
+    raise UsageError(f"{here}: no {CONFIG} here or above. Go to your workspace, or make one with 'planning init DIR'.")
+
+
+def reports(root: Path) -> Path:
+    """Returns the folder of all runs."""
+    return root / "reports"
+
+
+def notebooks(root: Path) -> dict[str, Path]:
+    """Returns the workspace's notebooks by name."""
+    return {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+
+
+def notebook(root: Path, name: str) -> Path:
+    """Returns the path of a notebook by name; UsageError names the nearest."""
+    known = notebooks(root)
+    if name not in known:
+        raise UsageError(
+            f"there is no notebook '{name}' in {root / 'notebooks'}.{did_you_mean(name, known)} "
+            f"There are: {', '.join(known) or 'none'}."
+        )
+    return known[name]
+
+
+def new_run_id(now: dt.datetime | None = None) -> str:
+    """Returns an id that sorts by time and never meets another one: `20270108T093000Z-1f3a9c`."""
+    now = now or dt.datetime.now(dt.UTC)
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def by_hand(root: Path, name: str) -> Path:
+    """Returns where a notebook run by hand leaves its results."""
+    return reports(root) / ".by-hand" / name

@@ -1,0 +1,281 @@
+"""Runs a plan: independent steps side by side, a truthful record of each, pages and gallery at the end.
+
+The runner is one process; its threads each drive one kernel, and kernels are processes of their own. The main thread
+only waits, so that Ctrl-C and SIGTERM are heard at once: kernels and everything notebooks started are ended, and the
+run is recorded as cancelled or interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from planning import files
+from planning.errors import PlanningError
+from planning.runs import emit, layout, progress
+from planning.runs.folder import RunFolder, sweep, utc_now
+from planning.runs.plan import Plan, Planned
+from planning.runs.step import CONTEXT
+
+RANK = ("cancelled", "interrupted", "timeout", "died", "failed")
+
+
+@dataclass
+class Options:
+    """How to run: `jobs` at once, seconds a notebook or a cell may take, whether to ignore what could be reused."""
+
+    jobs: int = 2
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    force: bool = False
+    trigger: str = "hand"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def run(root: Path, settings: Any, plan: Plan, options: Options, show: progress.Silent | None = None) -> dict[str, Any]:
+    """Executes `plan` and returns the run's record; failures of notebooks are in the record, not raised.
+
+    Raises UsageError when the run cannot be written at all (a locked folder, a full disk).
+    """
+    revive(layout.reports(root))
+    return _Running(root, settings, plan, options, show or progress.Silent()).execute()
+
+
+def revive(reports: Path) -> list[Path]:
+    """Marks runs whose process died as lost and makes their pages; returns their folders."""
+    lost = sweep(reports) if reports.is_dir() else []
+    for folder in lost:
+        make_pages(folder)
+    if lost:
+        update_gallery(reports)
+    return lost
+
+
+def make_pages(folder: Path) -> str:
+    """Makes the run's pages; returns why not, where that failed: a page never changes what a run is."""
+    try:
+        from planning.reports.pages import render_run
+
+        render_run(folder)
+    except Exception as error:
+        return f"pages could not be made: {type(error).__name__}: {error}"
+    return ""
+
+
+def update_gallery(reports: Path) -> str:
+    """Brings the gallery up to date; returns why not, where that failed."""
+    try:
+        from planning.reports.gallery import update
+
+        update(reports)
+    except Exception as error:
+        return f"the gallery could not be made: {type(error).__name__}: {error}"
+    return ""
+
+
+class _Running:
+    def __init__(self, root: Path, settings: Any, plan: Plan, options: Options, show: progress.Silent):
+        self.root, self.settings, self.plan, self.options, self.show = root, settings, plan, options, show
+        self.steps = {step.notebook: _waiting(step) for step in plan.steps}
+        self.started = time.monotonic()
+        self.folder = RunFolder(
+            layout.reports(root), plan.flow,
+            {
+                "trigger": options.trigger, "language": settings.company.language, "given": emit.plain(plan.given),
+                "parameters": {step.notebook: step.parameters for step in plan.steps},
+                "steps": list(self.steps.values()), "error": None, "warnings": [], **options.extra,
+            },
+        )
+        self.jobs: dict[str, Any] = {}
+        self.reason: str | None = None
+        self.mutex = threading.Lock()
+
+    def execute(self) -> dict[str, Any]:
+        self.show.begin(self.plan.flow, self.folder.run_id, len(self.steps))
+        try:
+            with self._signals():
+                self._all_steps()
+            return self._close()
+        except PlanningError:
+            self.folder.abandon()
+            raise
+        finally:
+            self.show.end()
+
+    def _all_steps(self) -> None:
+        from planning.runs import kernels
+
+        source = kernels.Kernels()
+        left = {step.notebook: step for step in self.plan.steps}
+        running: dict[Future[None], str] = {}
+        try:
+            with ThreadPoolExecutor(max(1, self.options.jobs), thread_name_prefix="notebook") as pool:
+                while left or running:
+                    for name in self._ready(left):
+                        running[pool.submit(self._step, left.pop(name), source)] = name
+                    done, _rest = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        running.pop(future)
+                        future.result()
+        finally:
+            source.close()
+
+    def _ready(self, left: dict[str, Planned]) -> list[str]:
+        """Takes out the steps that may start now; those whose needs failed, or that come after a stop, are skipped."""
+        ready = []
+        for name, step in list(left.items()):
+            states = {before: self.steps[before]["status"] for before in step.before}
+            if any(state in ("waiting", "running") for state in states.values()) and not self.reason:
+                continue
+            missing = [before for before in sorted(step.required) if states[before] not in ("ok", "reused")]
+            if missing or self.reason:
+                cause = f"needs {', '.join(missing)}, which did not succeed" if missing and not self.reason else "the run was stopped"
+                self._skip(name, cause)
+                left.pop(name)
+                continue
+            ready.append(name)
+        return ready
+
+    def _skip(self, name: str, cause: str) -> None:
+        self.steps[name].update(status="skipped", error={"message": cause})
+        self.folder.save()
+        self.show.ended(name, "skipped", 0.0, cause)
+
+    # ------------------------------------------------------------------ one step
+
+    def _step(self, step: Planned, source: Any) -> None:
+        row = self.steps[step.notebook]
+        row.update(status="running", started=utc_now())
+        self.folder.save()
+        self.show.started(step.notebook)
+        outcome = self._execute(step, source)
+        manifest = emit.read_manifest(self.folder.path / "results" / step.notebook)
+        if outcome.status == "ok" and step.declared.begins and manifest is None:
+            outcome.status = "failed"
+            outcome.error = {"cell": None, "name": "", "message": "the notebook did not reach step.finish(). Call it in the last cell."}
+        row.update(
+            status=outcome.status, finished=utc_now(), seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
+            error=outcome.error, warnings=outcome.warnings, **_said(manifest),
+        )
+        self._redact(step.notebook)
+        self.folder.save()
+        self.show.ended(step.notebook, outcome.status, outcome.seconds, self._note(row))
+
+    def _execute(self, step: Planned, source: Any) -> Any:
+        from planning.runs.execute import Job
+
+        name, folder = step.notebook, self.folder.path
+        context = folder / ".context" / f"{name}.json"
+        context.parent.mkdir(exist_ok=True)
+        files.write_json(context, self._context(step))
+        job = Job(
+            step.declared.path, folder / f"{name}.ipynb", folder / "logs" / f"{name}.log", parameters=step.parameters,
+            environment={CONTEXT: str(context), "PLANNING_WORKSPACE": str(self.root)}, kernel=source,
+            timeout=self.options.timeout, cell_timeout=self.options.cell_timeout,
+            on_cell=lambda index, total: self.show.cell(name, index, total),
+        )
+        with self.mutex:
+            self.jobs[name] = job
+            job.reason = self.reason
+        try:
+            return job.run()
+        finally:
+            with self.mutex:
+                del self.jobs[name]
+
+    def _context(self, step: Planned) -> dict[str, Any]:
+        results = self.folder.path / "results"
+        earlier = {name: str(results / name) for name in step.before}
+        earlier |= {name: str(path) for name, path in step.outside.items()}
+        return {
+            "notebook": step.notebook, "root": str(self.root), "path": str(step.declared.path), "run_id": self.folder.run_id,
+            "results": str(results / step.notebook), "earlier": earlier,
+        }
+
+    def _note(self, row: dict[str, Any]) -> str:
+        if row["error"]:
+            cell = f"cell {row['error']['cell']}: " if row["error"].get("cell") else ""
+            return cell + row["error"]["message"].splitlines()[0]
+        return row.get("answer", "")
+
+    def _redact(self, name: str) -> None:
+        """Blanks every secret out of what the notebook wrote; the executed copy and the log are the places it could."""
+        from planning.config import redact
+
+        folder = self.folder.path
+        kept = [folder / f"{name}.ipynb", folder / "logs" / f"{name}.log", *(folder / "results" / name).rglob("*.*")]
+        for path in kept:
+            if path.suffix in (".ipynb", ".log", ".json", ".csv", ".svg") and path.is_file():
+                text = path.read_text(encoding="utf-8", errors="replace")
+                clean = redact(text)
+                if clean != text:
+                    files.write_text(path, clean)
+        row = self.steps[name]
+        if row["error"]:
+            row["error"] = {key: redact(value) if isinstance(value, str) else value for key, value in row["error"].items()}
+
+    # ------------------------------------------------------------------ the end
+
+    def stop(self, reason: str) -> None:
+        """Stops the run for `reason` (cancelled, interrupted): no new step starts, the running ones are ended."""
+        with self.mutex:
+            self.reason = self.reason or reason
+            jobs = list(self.jobs.values())
+        for job in jobs:
+            job.stop(reason)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handler: Callable[..., None] = lambda number, _frame: self.stop(  # noqa: E731
+            "cancelled" if number == signal.SIGINT else "interrupted"
+        )
+        old = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, previous in old.items():
+                signal.signal(number, previous)
+
+    def _close(self) -> dict[str, Any]:
+        record = self.folder.record
+        states = [step["status"] for step in self.steps.values()]
+        status = self.reason or next((state for state in RANK if state in states), "ok")
+        record.update(status=status, finished=utc_now(), seconds=round(time.monotonic() - self.started, 3))
+        record["error"] = next(
+            ({"notebook": step["notebook"], **(step["error"] or {})} for step in self.steps.values() if step["status"] in RANK), None
+        )
+        record["cpu_seconds"] = round(sum(step.get("cpu_seconds") or 0 for step in self.steps.values()), 3)
+        self.folder.save()
+        trouble = make_pages(self.folder.path)
+        if trouble:
+            record["warnings"].append(trouble)
+            self.folder.save()
+        final = self.folder.finish()
+        trouble = update_gallery(layout.reports(self.root))
+        if trouble:
+            record["warnings"].append(trouble)
+        return {**record, "folder": str(final)}
+
+
+def _waiting(step: Planned) -> dict[str, Any]:
+    return {
+        "notebook": step.notebook, "status": "waiting", "title": "", "state": "", "answer": "", "started": None,
+        "finished": None, "seconds": None, "cpu_seconds": None, "parameters": step.parameters, "error": None, "warnings": [],
+        "notebook_file": f"{step.notebook}.ipynb", "page": f"{step.notebook}.html", "log": f"logs/{step.notebook}.log",
+    }
+
+
+def _said(manifest: dict[str, Any] | None) -> dict[str, Any]:
+    if manifest is None:
+        return {}
+    return {key: manifest[key] for key in ("title", "state", "answer")} | {"language": manifest["language"]}

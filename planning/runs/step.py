@@ -1,0 +1,234 @@
+"""A notebook's one door to its run: parameters, tables, earlier results, and what it leaves behind.
+
+```python
+from planning.runs.step import begin
+
+step = begin(globals(), "annual_targets", tables=["sales"], results={"demand_forecast": ["joint"]})
+joint = step.result("demand_forecast", "joint")
+step.answer("We can commit to €119.7 m", "")
+step.finish()
+```
+
+Executed by `planning run`, the results go into the run's folder and earlier results come from the same run. Opened by
+hand in JupyterLab the same lines work: results go to `reports/.by-hand/<notebook>/`, and earlier ones come from the
+latest finished run, else from what was last made by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from planning.errors import NotebookError, UsageError, did_you_mean
+from planning.runs import emit, layout, parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTEXT = "PLANNING_STEP"
+
+
+def begin(
+    names: dict[str, Any], notebook: str, *, tables: Sequence[str] = (), optional: Sequence[str] = (),
+    results: Mapping[str, Sequence[str]] | None = None, optional_results: Mapping[str, Sequence[str]] | None = None,
+    seed: int | None = None,
+) -> Step:
+    """Opens the step of `notebook`; all arguments are literals, read before the notebook runs.
+
+    names: the notebook's `globals()`, for the values of its parameters.
+    tables, optional: canonical tables it reads; an optional one may be absent.
+    results: results of earlier notebooks it cannot do without, {"demand_forecast": ["joint"]}; `optional_results` it
+    uses where they are there. A failed notebook stops those that need it and not those that only use it.
+    seed: the seed of all its random numbers, recorded with the run.
+    """
+    context = _context(notebook)
+    return Step(names, notebook, context, tables, optional, dict(results or {}), dict(optional_results or {}), seed)
+
+
+def _context(notebook: str) -> dict[str, Any]:
+    """The run's instructions for this step; by hand there are none and the workspace is found from the folder."""
+    path = os.environ.get(CONTEXT)
+    if path:
+        context = json.loads(Path(path).read_text(encoding="utf-8"))
+        if context["notebook"] == notebook:
+            return context
+    root = layout.workspace()
+    return {
+        "notebook": notebook, "root": str(root), "path": str(root / "notebooks" / f"{notebook}.ipynb"), "by_hand": True,
+        "results": str(layout.by_hand(root, notebook)), "earlier": {},
+    }
+
+
+class Step:
+    """One notebook being executed; see `begin`."""
+
+    def __init__(
+        self, names: dict[str, Any], notebook: str, context: dict[str, Any], tables: Sequence[str], optional: Sequence[str],
+        results: dict[str, Sequence[str]], optional_results: dict[str, Sequence[str]], seed: int | None,
+    ):
+        from planning import language
+
+        self.notebook = notebook
+        self.root = Path(context["root"])
+        self.seed = seed
+        self.by_hand = bool(context.get("by_hand"))
+        self._context = context
+        self._tables, self._optional = list(tables), list(optional)
+        self._results = {**optional_results, **results}
+        self._settings: Any = None
+        self.parameters = _typed(names, context["path"])
+        self.language: str = getattr(self.parameters, "language", None) or self.settings.company.language
+        language.set_language(self.language)
+        self._out = emit.Results(context["results"], notebook, self.language)
+
+    @property
+    def settings(self) -> Any:
+        """The workspace's settings, from its workbench.toml."""
+        if self._settings is None:
+            from planning import config
+
+            self._settings = config.load(self.root / layout.CONFIG)
+        return self._settings
+
+    # ------------------------------------------------------------------ what it reads
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Returns a canonical table that `begin` declared; None for an optional one that is not configured."""
+        if name not in [*self._tables, *self._optional]:
+            known = [*self._tables, *self._optional]
+            raise NotebookError(
+                f"{self.notebook} did not declare the table '{name}'.{did_you_mean(name, known)} "
+                f'Add it to begin(..., tables=["{name}"]).'
+            )
+        if name in self._optional and not self.configured(name):
+            return None
+        from planning.sources import read_table
+
+        return read_table(name, self.settings)
+
+    def configured(self, name: str) -> bool:
+        """Tells whether workbench.toml names a source for a table."""
+        return name in self.settings.sources
+
+    def result(self, notebook: str, name: str) -> Any:
+        """Returns a result of an earlier notebook that `begin` declared: an object, a table, or a number's value."""
+        self._declared(notebook, name)
+        folder = self._earlier(notebook)
+        if folder is None:
+            raise NotebookError(
+                f"{self.notebook} needs '{name}' of {notebook}, which has not been run. Run 'planning run {notebook}' first."
+            )
+        return emit.load_result(folder, name)
+
+    def has(self, notebook: str, name: str) -> bool:
+        """Tells whether an earlier notebook left this result (it may be absent: a refusal leaves no weights)."""
+        self._declared(notebook, name)
+        folder = self._earlier(notebook)
+        return folder is not None and name in emit.names(emit.read_manifest(folder) or {})
+
+    def manifest(self, notebook: str) -> dict[str, Any] | None:
+        """Returns everything an earlier notebook said (answer, numbers, sentences), or None where it was not run."""
+        if notebook not in self._results:
+            self._declared(notebook, "")
+        folder = self._earlier(notebook)
+        return emit.read_manifest(folder) if folder else None
+
+    def _declared(self, notebook: str, name: str) -> None:
+        if name not in self._results.get(notebook, ()):
+            known = [f"{key}/{value}" for key, values in self._results.items() for value in values]
+            raise NotebookError(
+                f"{self.notebook} did not declare the result '{name}' of {notebook}."
+                f"{did_you_mean(f'{notebook}/{name}', known)} Add it to begin(..., results={{...}})."
+            )
+
+    def _earlier(self, notebook: str) -> Path | None:
+        """Where an earlier notebook's results lie: in this run, else as the run was told, else the latest by hand."""
+        if not self.by_hand:
+            folder = self._context["earlier"].get(notebook)
+            return Path(folder) if folder and emit.read_manifest(folder) is not None else None
+        from planning.runs import registry
+
+        latest = registry.latest_results(layout.reports(self.root), notebook)
+        if latest is None and emit.read_manifest(layout.by_hand(self.root, notebook)) is not None:
+            latest = layout.by_hand(self.root, notebook)
+        return latest
+
+    # ------------------------------------------------------------------ what it leaves
+
+    def answer(self, sentence: str, lede: str = "") -> emit.Shown:
+        """Says the answer first: the page's headline, and at most two sentences of what limits it."""
+        return self._out.answer(sentence, lede)
+
+    def refuse(self, headline: str, lede: str = "") -> emit.Shown:
+        """Says that these data cannot answer; the page becomes the "cannot tell" page, the run goes on and exits 0."""
+        return self._out.refuse(headline, lede)
+
+    def number(
+        self, name: str, value: float | None, *, label: str, text: str, chance: float | None = None, note: str = "",
+        lead: bool = False,
+    ) -> emit.Shown:
+        """Keeps a key number; the page shows at most four, the one marked `lead` in the plan colour."""
+        return self._out.number(name, value, label=label, text=text, chance=chance, note=note, lead=lead)
+
+    def finding(self, name: str, headline: str, why: str = "") -> emit.Shown:
+        """Opens a section of the page; the charts, tables and texts that follow are its evidence."""
+        return self._out.finding(name, headline, why)
+
+    def text(self, name: str, sentence: str) -> emit.Shown:
+        """Adds a paragraph to the open section."""
+        return self._out.text(name, sentence)
+
+    def chart(
+        self, name: str, plot: Callable[..., Any], frame: pd.DataFrame, *, alt: str, title: str = "", **options: Any
+    ) -> emit.Shown:
+        """Draws `plot(frame, ax=ax, narrow=..., **options)` for page and phone; `alt` says in words what it shows."""
+        return self._out.chart(name, plot, frame, alt=alt, title=title, options=options)
+
+    def tabulate(
+        self, name: str, frame: pd.DataFrame, title: str = "", headings: Mapping[str, str] | None = None,
+        formats: Mapping[str, str] | None = None, details: bool = False, total: Mapping[str, Any] | None = None,
+        heat: Any = None,
+    ) -> emit.Shown:
+        """Keeps a table for the page, for CSV and for later notebooks; `formats` as in `emit.FORMATS`."""
+        return self._out.table(
+            name, frame, title=title, headings=headings, formats=formats, details=details, total=total, heat=heat
+        )
+
+    def cannot_tell(self, question: str, what_would_answer: str) -> emit.Shown:
+        """Adds a line to "what we cannot tell": the question, and what would answer it."""
+        return self._out.cannot_tell(question, what_would_answer)
+
+    def left_out(self, reason: str, rows: int, share: float | None = None, done: str = "") -> emit.Shown:
+        """Counts rows left out for one reason; `done` says what was done about them."""
+        return self._out.left_out(reason, rows, share, done)
+
+    def save(self, name: str, value: Any) -> emit.Shown:
+        """Keeps an object (with `.save(folder)` and `.load(folder)`) for later notebooks."""
+        return self._out.save(name, value)
+
+    def file(self, name: str, writer: Callable[[Path], Any]) -> emit.Shown:
+        """Keeps a file to download: `writer(path)` writes it."""
+        return self._out.file(name, writer)
+
+    def title(self, text: str) -> emit.Shown:
+        """Sets the page's short name in the mast, such as "Annual targets"."""
+        self._out.manifest["title"] = text
+        return emit.Shown("", text)
+
+    def finish(self) -> emit.Shown:
+        """Writes the manifest. The last cell of each notebook: without it the step counts as failed."""
+        return self._out.finish()
+
+
+def _typed(names: Mapping[str, Any], path: str) -> SimpleNamespace:
+    """The notebook's parameters as they stand in its globals, held to their declared types."""
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: there is no such notebook. The name in begin(...) must be the file's name.")
+    declared = parameters.of_notebook(path)
+    given = {parameter.name: names[parameter.name] for parameter in declared if parameter.name in names}
+    values = parameters.resolve(declared, given, Path(path).stem)
+    return SimpleNamespace(**{parameter.name: parameter.native(values[parameter.name]) for parameter in declared})
