@@ -13,15 +13,22 @@ from planning.errors import NotebookError
 
 @click.command(short_help="Execute a notebook or a flow and write its pages.")
 @click.argument("target", metavar="FLOW_OR_NOTEBOOK")
-@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; NOTEBOOK.NAME=VALUE for one step.")
+@click.option(
+    "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; NOTEBOOK.NAME=VALUE for one step."
+)
 @click.option("--jobs", type=click.IntRange(1, 64), help="Notebooks at once (default: [run] jobs of workbench.toml).")
 @click.option("--force", is_flag=True, help="Run every step, even where nothing has changed.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one notebook may take.")
 @click.option("--cell-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one cell may take.")
 @common.guarded
 def command(
-    target: str, parameters: tuple[str, ...], jobs: int | None, force: bool, timeout: float | None,
-    cell_timeout: float | None, as_json: bool,
+    target: str,
+    parameters: tuple[str, ...],
+    jobs: int | None,
+    force: bool,
+    timeout: float | None,
+    cell_timeout: float | None,
+    as_json: bool,
 ) -> None:
     """Executes a flow of workbench.toml, or a notebook, and writes the run's folder, its pages and the gallery.
 
@@ -33,7 +40,12 @@ def command(
     from planning.runs import launch, progress
 
     record = launch.start(
-        target, given=launch.parameters_of(parameters), jobs=jobs, timeout=timeout, cell_timeout=cell_timeout, force=force,
+        target,
+        given=launch.parameters_of(parameters),
+        jobs=jobs,
+        timeout=timeout,
+        cell_timeout=cell_timeout,
+        force=force,
         show=progress.Silent() if as_json else progress.for_stream(),
     )
     tell(record, as_json)
@@ -45,7 +57,10 @@ def tell(record: dict[str, Any], as_json: bool) -> None:
         common.show(record, True)
     else:
         click.echo(f"{record['status']}: {Path(record['folder']) / 'index.html'}")
-        for warning in [*record["warnings"], *(f"{s['notebook']}: {w}" for s in record["steps"] for w in s["warnings"])]:
+        for warning in [
+            *record["warnings"],
+            *(f"{s['notebook']}: {w}" for s in record["steps"] for w in s["warnings"]),
+        ]:
             click.echo(f"warning: {warning}", err=True)
     if record["status"] != "ok":
         raise NotebookError("\n".join(causes(record)))
@@ -61,5 +76,7 @@ def causes(record: dict[str, Any]) -> list[str]:
         cell = f", cell {error['cell']}" if error.get("cell") else ""
         message = " ".join(str(error.get("message", "")).split())
         copy = Path(record["folder"]) / step["notebook_file"]
-        lines.append(f"{step['notebook']}{cell} {step['status']}: {message}" + (f" See {copy}" if copy.is_file() else ""))
+        lines.append(
+            f"{step['notebook']}{cell} {step['status']}: {message}" + (f" See {copy}" if copy.is_file() else "")
+        )
     return lines or [f"the run is {record['status']}."]

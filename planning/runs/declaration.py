@@ -1,7 +1,7 @@
 """What a notebook says it reads: the literals of its `begin(...)` call, read with `ast` before anything runs.
 
 ```python
-step = begin(globals(), "annual_targets", tables=["sales"], optional=["capacity"], results={"demand_forecast": ["joint"]})
+step = begin(globals(), "annual_targets", tables=["sales"], results={"demand_forecast": ["joint"]})
 ```
 
 From these follow the order of a flow's steps, what may run side by side, and what a result may be reused for. So the
@@ -18,7 +18,7 @@ from typing import Any
 from planning.errors import ConfigError
 from planning.runs.parameters import Parameter, code_cells, of_notebook
 
-KEYWORDS = ("tables", "optional", "results", "optional_results", "seed")
+KEYWORDS = ("tables", "optional", "results", "optional_results", "files", "seed")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Declaration:
     optional: tuple[str, ...] = ()
     results: dict[str, tuple[str, ...]] = field(default_factory=dict)
     optional_results: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     seed: int | None = None
     begins: bool = True
 
@@ -81,8 +82,8 @@ def _declared(call: ast.Call, path: Path, parameters: tuple[Parameter, ...]) -> 
         tuple(given.get("tables", ())), tuple(given.get("optional", ())),
         {key: tuple(names) for key, names in given.get("results", {}).items()},
         {key: tuple(names) for key, names in given.get("optional_results", {}).items()},
-        given.get("seed"),
-    )
+        tuple(given.get("files", ())), given.get("seed"),
+    )  # fmt: skip
 
 
 def _value(node: ast.expr, what: str, path: Path) -> Any:
@@ -90,6 +91,6 @@ def _value(node: ast.expr, what: str, path: Path) -> Any:
         return ast.literal_eval(node)
     except ValueError:
         raise ConfigError(
-            f"{path.name}: {what} of begin is `{ast.unparse(node)}`, which is no literal. Write the names out, so that the "
-            "order of a flow is known before it runs."
+            f"{path.name}: {what} of begin is `{ast.unparse(node)}`, which is no literal. Write the names out, so that "
+            "the order of a flow is known before it runs."
         ) from None

@@ -12,6 +12,7 @@ folder it lies in.
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import math
@@ -59,14 +60,28 @@ class Results:
         (self.folder / MANIFEST).unlink(missing_ok=True)
         self._used: set[str] = set()
         self.manifest: dict[str, Any] = {
-            "notebook": notebook, "language": language, "title": "", "state": "ok", "answer": "", "lede": "",
-            "numbers": [], "sections": [], "tables": {}, "charts": {}, "cannot_tell": [], "left_out": [],
-            "objects": {}, "files": {}, "sentences": {},
+            "notebook": notebook,
+            "language": language,
+            "title": "",
+            "state": "ok",
+            "answer": "",
+            "lede": "",
+            "numbers": [],
+            "sections": [],
+            "tables": {},
+            "charts": {},
+            "cannot_tell": [],
+            "left_out": [],
+            "objects": {},
+            "files": {},
+            "sentences": {},
         }
 
     def _claim(self, name: str) -> str:
         if not _NAME.match(name):
-            raise UsageError(f"the name '{name}' is not usable. Write small letters, digits and _, such as 'growth_by_region'.")
+            raise UsageError(
+                f"the name '{name}' is not usable. Write small letters, digits and _, such as 'growth_by_region'."
+            )
         if name in self._used:
             raise UsageError(f"the name '{name}' was used before in this notebook. Choose another one.")
         self._used.add(name)
@@ -92,14 +107,26 @@ class Results:
         return shown
 
     def number(
-        self, name: str, value: float | None, *, label: str, text: str, chance: float | None = None, note: str = "",
+        self,
+        name: str,
+        value: float | None,
+        *,
+        label: str,
+        text: str,
+        chance: float | None = None,
+        note: str = "",
         lead: bool = False,
     ) -> Shown:
         """Keeps a key number: `value` raw for comparison over runs, `text` as people read it, `chance` in 0-1."""
         self._claim(name)
         row = {
-            "name": name, "label": _required(label, f"the label of {name}"), "value": plain(value), "text": text,
-            "chance": plain(chance), "note": note, "lead": lead,
+            "name": name,
+            "label": _required(label, f"the label of {name}"),
+            "value": plain(value),
+            "text": text,
+            "chance": plain(chance),
+            "note": note,
+            "lead": lead,
         }
         self.manifest["numbers"].append(row)
         shown = f"<p><b>{html.escape(label)}</b> {html.escape(text)} <small>{html.escape(note)}</small></p>"
@@ -124,7 +151,14 @@ class Results:
         return Shown(f"<p>{html.escape(sentence)}</p>", sentence)
 
     def chart(
-        self, name: str, plot: Callable[..., Any], frame: pd.DataFrame, *, alt: str, title: str = "", options: Mapping[str, Any]
+        self,
+        name: str,
+        plot: Callable[..., Any],
+        frame: pd.DataFrame,
+        *,
+        alt: str,
+        title: str = "",
+        options: Mapping[str, Any],
     ) -> Shown:
         """Draws `plot(frame, ax=, narrow=, **options)` for the page and for the phone and keeps both with a PNG."""
         from planning.charts.save import save
@@ -132,7 +166,9 @@ class Results:
         self._claim("chart_" + name)
         folder = self.folder / "charts"
         folder.mkdir(exist_ok=True)
-        entry = save(plot, frame, folder, name, alt=_required(alt, f"the alt text of {name}"), title=title, options=dict(options))
+        entry = save(
+            plot, frame, folder, name, alt=_required(alt, f"the alt text of {name}"), title=title, options=dict(options)
+        )
         entry = {key: f"charts/{value}" if key in ("wide", "narrow", "png") else value for key, value in entry.items()}
         self.manifest["charts"][name] = entry
         self._place("chart", name)
@@ -140,8 +176,15 @@ class Results:
         return Shown(f"<figure style='max-width:816px'>{drawing}</figure>", f"{title or name}: {alt}")
 
     def table(
-        self, name: str, frame: pd.DataFrame, *, title: str = "", headings: Mapping[str, str] | None = None,
-        formats: Mapping[str, str] | None = None, details: bool = False, total: Mapping[str, Any] | None = None,
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        *,
+        title: str = "",
+        headings: Mapping[str, str] | None = None,
+        formats: Mapping[str, str] | None = None,
+        details: bool = False,
+        total: Mapping[str, Any] | None = None,
         heat: Any = None,
     ) -> Shown:
         """Keeps `frame` (one row as it stands) with a heading and a format a column; `total` is the row of sums."""
@@ -153,9 +196,14 @@ class Results:
         files.write_table(folder / f"{name}.parquet", frame)
         files.write_table(folder / f"{name}.csv", frame)
         self.manifest["tables"][name] = {
-            "title": title, "parquet": f"tables/{name}.parquet", "csv": f"tables/{name}.csv",
+            "title": title,
+            "parquet": f"tables/{name}.parquet",
+            "csv": f"tables/{name}.csv",
             "columns": [_column(frame, column, headings or {}, formats or {}) for column in frame.columns],
-            "details": details, "total": plain(total), "heat": plain(heat), "rows": len(frame),
+            "details": details,
+            "total": plain(total),
+            "heat": plain(heat),
+            "rows": len(frame),
             "sha256": files.sha256_frame(frame),
         }
         self._place("table", name)
@@ -176,13 +224,18 @@ class Results:
         """Keeps an object of the package (it has `.save(folder)` and `.load(folder)`) for later notebooks."""
         kind = type(value)
         if not (kind.__module__.startswith("planning.") and hasattr(value, "save") and hasattr(kind, "load")):
-            raise UsageError(f"'{name}' is a {kind.__name__}, which has no save and load of the package. Emit it as a table.")
+            raise UsageError(
+                f"'{name}' is a {kind.__name__}, which has no save and load of the package. Emit it as a table."
+            )
         self._claim(name)
         folder = self.folder / "objects" / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         value.save(folder)
-        self.manifest["objects"][name] = {"type": f"{kind.__module__}:{kind.__qualname__}", "folder": f"objects/{name}"}
+        self.manifest["objects"][name] = {
+            "type": f"{kind.__module__}:{kind.__qualname__}", "folder": f"objects/{name}",
+            "sha256": _sha256_folder(folder),
+        }  # fmt: skip
         return Shown(f"<p>{html.escape(name)}: {html.escape(kind.__name__)}</p>", f"{name}: {kind.__name__} kept")
 
     def file(self, name: str, writer: Callable[[Path], Any]) -> Shown:
@@ -242,8 +295,18 @@ def _load_object(folder: Path, entry: Mapping[str, str]) -> Any:
 
     module, _sep, kind = entry["type"].partition(":")
     if not module.startswith("planning."):
-        raise NotebookError(f"{folder}: the object is of {module}, which is not of this package. Run the notebook again.")
+        raise NotebookError(
+            f"{folder}: the object is of {module}, which is not of this package. Run the notebook again."
+        )
     return getattr(importlib.import_module(module), kind).load(folder / entry["folder"])
+
+
+def _sha256_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.name}\0{files.sha256_file(path)}\0".encode())
+    return digest.hexdigest()
 
 
 def _required(text: str, what: str) -> str:
@@ -261,7 +324,9 @@ def _known_columns(name: str, frame: pd.DataFrame, named: Mapping[str, Any]) -> 
             )
 
 
-def _column(frame: pd.DataFrame, column: str, headings: Mapping[str, str], formats: Mapping[str, str]) -> dict[str, str]:
+def _column(
+    frame: pd.DataFrame, column: str, headings: Mapping[str, str], formats: Mapping[str, str]
+) -> dict[str, str]:
     how = formats.get(column) or _format_of(frame[column])
     if how not in FORMATS:
         raise UsageError(f"column '{column}': format '{how}' is not known. It is one of: {', '.join(FORMATS)}.")

@@ -54,8 +54,16 @@ class Job:
     """One notebook to execute, and the means to stop it from another thread."""
 
     def __init__(
-        self, notebook: Path, output: Path, log: Path, *, parameters: dict[str, Any], environment: dict[str, str],
-        kernel: kernels.Kernels, timeout: float | None = None, cell_timeout: float | None = None,
+        self,
+        notebook: Path,
+        output: Path,
+        log: Path,
+        *,
+        parameters: dict[str, Any],
+        environment: dict[str, str],
+        kernel: kernels.Kernels,
+        timeout: float | None = None,
+        cell_timeout: float | None = None,
         on_cell: Callable[[int, int], None] = lambda done, total: None,
     ):
         self.notebook, self.output, self.log = notebook, output, log
@@ -88,8 +96,14 @@ class Job:
             if self.reason:
                 return Outcome(self.reason, error={"message": _REASONS[self.reason]})
             notebook = papermill.execute_notebook(
-                self.notebook, self.output, parameters=self.parameters, engine_name=ENGINE, kernel_name="python3",
-                progress_bar=False, language="python", job=self,
+                self.notebook,
+                self.output,
+                parameters=self.parameters,
+                engine_name=ENGINE,
+                kernel_name="python3",
+                progress_bar=False,
+                language="python",
+                job=self,
             )
         except PapermillExecutionError as error:
             return self._stopped() or Outcome("failed", error=self._cause(error.ename, error.evalue, error.source))
@@ -117,14 +131,18 @@ class Job:
         for cell in notebook.cells:
             for output in cell.get("outputs", []):
                 if output.output_type == "error":
-                    return Outcome("failed", error=self._cause(output.ename, "the notebook ended itself before its last cell"))
+                    return Outcome(
+                        "failed", error=self._cause(output.ename, "the notebook ended itself before its last cell")
+                    )
         return None
 
     def _how_it_died(self) -> str:
         code = self.client.exit_code if self.client else None
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                return f"the kernel was ended by {signal.Signals(-code).name}" + _OUT_OF_MEMORY * (code == -signal.SIGKILL)
+                return f"the kernel was ended by {signal.Signals(-code).name}" + _OUT_OF_MEMORY * (
+                    code == -signal.SIGKILL
+                )
         return "the kernel ended" + (f" with exit code {code}" if code else "")
 
     def _cause(self, name: str, value: str, source: str = "") -> dict[str, Any]:
@@ -134,7 +152,9 @@ class Job:
         injected = self.client.injected if self.client else None
         before = injected is not None and self.cell is not None and injected < self.cell
         return {
-            "cell": None if self.cell is None else self.cell + 1 - before, "name": name, "message": _one_line(name, value),
+            "cell": None if self.cell is None else self.cell + 1 - before,
+            "name": name,
+            "message": _one_line(name, value),
             "source": next((line for line in source.splitlines() if line.strip() and not line.startswith("#")), ""),
         }
 
@@ -150,7 +170,9 @@ class Job:
     def _watch(self, started: float) -> None:
         while not self._done.wait(0.2):
             now = time.monotonic()
-            self._cell_was_late = bool(self.cell_timeout and self.cell is not None and now - self._cell_started > self.cell_timeout)
+            self._cell_was_late = bool(
+                self.cell_timeout and self.cell is not None and now - self._cell_started > self.cell_timeout
+            )
             if self._cell_was_late or (self.timeout and now - started > self.timeout):
                 self.stop("timeout")
                 return
@@ -183,7 +205,10 @@ _REASONS = {
 def _one_line(name: str, value: str) -> str:
     """The cause as lines a person reads: errors of the package speak for themselves, others carry their name."""
     text = value.strip() or name
-    if name.endswith(("DataError", "UsageError", "ConfigError", "ModelError", "NotebookError", "PlanningError")) or name in _REASONS:
+    if (
+        name.endswith(("DataError", "UsageError", "ConfigError", "ModelError", "NotebookError", "PlanningError"))
+        or name in _REASONS
+    ):
         return text
     return text if name == "DeadKernelError" else f"{name}: {text}"
 
@@ -268,7 +293,12 @@ class Engine(NBClientEngine):
         nb_man.save = sometimes
         try:
             job.client = Client(
-                nb_man, job, kernel_name=kernel_name, startup_timeout=60, ipython_hist_file="", shutdown_kernel="immediate",
+                nb_man,
+                job,
+                kernel_name=kernel_name,
+                startup_timeout=60,
+                ipython_hist_file="",
+                shutdown_kernel="immediate",
                 resources={"metadata": {"path": str(job.notebook.parent)}},
             )
             return job.client.execute(env={**os.environ, **job.environment})

@@ -62,12 +62,14 @@ def lock_folder(reports: Path) -> Path:
             raise PermissionError(13, "no permission to write")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"{reports}: runs cannot be written there ({reason}). Give write permission, or free the name.") from None
+        raise UsageError(
+            f"{reports}: runs cannot be written there ({reason}). Give write permission, or free the name."
+        ) from None
     return folder
 
 
 class RunFolder:
-    """A run being written. `record` is run.json; `save()` writes it whole, `finish()` gives the folder its final name."""
+    """A run being written: `record` is run.json, `save()` writes it whole, `finish()` renames the folder."""
 
     def __init__(self, reports: Path, flow: str, record: dict[str, Any]):
         self.run_id = layout.new_run_id()
@@ -78,8 +80,14 @@ class RunFolder:
         if not self._lock.take():
             raise UsageError(f"{self._lock.path}: is held by another run. Start again.")
         self.record = {
-            "id": self.run_id, "flow": flow, "status": "running", "started": utc_now(), "finished": None,
-            "pid": os.getpid(), "host": platform.node(), **record,
+            "id": self.run_id,
+            "flow": flow,
+            "status": "running",
+            "started": utc_now(),
+            "finished": None,
+            "pid": os.getpid(),
+            "host": platform.node(),
+            **record,
         }
         try:
             (self.path / "logs").mkdir(parents=True)
@@ -88,7 +96,9 @@ class RunFolder:
         except OSError as error:
             self._lock.release()
             reason = error.strerror or str(error)
-            raise UsageError(f"{self.path.parent}: a run cannot be written there ({reason}). Free space or give permission.") from None
+            raise UsageError(
+                f"{self.path.parent}: a run cannot be written there ({reason}). Free space or give permission."
+            ) from None
 
     def save(self) -> None:
         """Writes run.json as it stands now, whole."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from planning import config
-from planning.runs import layout, parameters, plan, progress, runner
+from planning.errors import UsageError
+from planning.runs import layout, parameters, plan, progress, registry, runner
 
 
 def parameters_of(pairs: Iterable[str]) -> dict[str, str]:
@@ -16,8 +17,15 @@ def parameters_of(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def start(
-    target: str, *, given: Mapping[str, Any] | None = None, root: str | Path | None = None, jobs: int | None = None,
-    timeout: float | None = None, cell_timeout: float | None = None, force: bool = False, trigger: str = "hand",
+    target: str,
+    *,
+    given: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+    jobs: int | None = None,
+    timeout: float | None = None,
+    cell_timeout: float | None = None,
+    force: bool = False,
+    trigger: str = "hand",
     show: progress.Silent | None = None,
 ) -> dict[str, Any]:
     """Runs a flow or a notebook and returns the run's record (see run.json); whether it went well is in its `status`.
@@ -28,7 +36,25 @@ def start(
     settings = config.load(workspace / layout.CONFIG)
     planned = plan.make(workspace, settings, target, given)
     options = runner.Options(
-        jobs=jobs or settings.run.jobs, timeout=timeout or settings.run.timeout, cell_timeout=cell_timeout, force=force,
+        jobs=jobs or settings.run.jobs,
+        timeout=timeout or settings.run.timeout,
+        cell_timeout=cell_timeout,
+        force=force,
         trigger=trigger,
     )
     return runner.run(workspace, settings, planned, options, show)
+
+
+def resume(wanted: str, *, jobs: int | None = None, show: progress.Silent | None = None) -> dict[str, Any]:
+    """Starts a run of the same flow and parameters as an earlier one; its finished steps are reused where they may be.
+
+    Raises UsageError when that run ended well: there is nothing to go on with.
+    """
+    reports = layout.reports(layout.workspace())
+    runner.revive(reports)
+    record = registry.find(reports, wanted)
+    if record["status"] == "ok":
+        raise UsageError(
+            f"{record['id']} ended well; there is nothing to go on with. Use 'planning run {record['flow']}'."
+        )
+    return start(record["target"], given=record["given"], jobs=jobs, trigger=f"resume:{record['id']}", show=show)

@@ -43,8 +43,12 @@ class Kind:
     def describe(self) -> str:
         """Returns what a person may write, such as `a whole number` or `one of: en, zh`."""
         words = {
-            "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text",
-            "date": "a date as 2026-12-31", "literal": "one of: " + ", ".join(map(str, self.choices)),
+            "int": "a whole number",
+            "float": "a number",
+            "bool": "true or false",
+            "str": "text",
+            "date": "a date as 2026-12-31",
+            "literal": "one of: " + ", ".join(map(str, self.choices)),
         }
         text = words.get(self.name) or f"a list, each item {self.item.describe()}"
         return text + (", or empty" if self.optional else "")
@@ -60,7 +64,7 @@ class Parameter:
     help: str = ""
 
     def normalise(self, value: Any) -> Any:
-        """Returns `value` (text of the command line, or a value of TOML or Python) in JSON form; UsageError says why not."""
+        """Returns `value` (a text, or a value of TOML or Python) in JSON form; UsageError says why not."""
         try:
             return _normalise(value, self.kind)
         except ValueError as error:
@@ -88,9 +92,19 @@ def _normalise(value: Any, kind: Kind) -> Any:
         if kind.optional:
             return None
         raise ValueError("empty")
-    return {
-        "int": _whole, "float": _real, "bool": _truth, "str": _text, "date": _date,
-    }[kind.name](value) if kind.name in PLAIN else _chosen(value, kind) if kind.name == "literal" else _items(value, kind)
+    return (
+        {
+            "int": _whole,
+            "float": _real,
+            "bool": _truth,
+            "str": _text,
+            "date": _date,
+        }[kind.name](value)
+        if kind.name in PLAIN
+        else _chosen(value, kind)
+        if kind.name == "literal"
+        else _items(value, kind)
+    )
 
 
 def _whole(value: Any) -> int:
@@ -197,7 +211,9 @@ def of_source(source: str, name: str = "parameters") -> list[Parameter]:
     try:
         body = ast.parse(source).body
     except SyntaxError as error:
-        raise ConfigError(f"{name}, parameters cell, line {error.lineno}: {error.msg}. Write `name: type = value  # help`.") from None
+        raise ConfigError(
+            f"{name}, parameters cell, line {error.lineno}: {error.msg}. Write `name: type = value  # help`."
+        ) from None
     comments = _comments(source)
     found: list[Parameter] = []
     for statement in body:
@@ -205,7 +221,9 @@ def of_source(source: str, name: str = "parameters") -> list[Parameter]:
             continue
         parameter = _declared(statement, comments, name)
         if any(parameter.name == other.name for other in found):
-            raise ConfigError(f"{name}, parameters cell, line {statement.lineno}: {parameter.name} is declared twice. Keep one.")
+            raise ConfigError(
+                f"{name}, parameters cell, line {statement.lineno}: {parameter.name} is declared twice. Keep one."
+            )
         found.append(parameter)
     return found
 
@@ -217,19 +235,23 @@ def _comments(source: str) -> dict[int, str]:
 
 def _declared(statement: ast.stmt, comments: Mapping[int, str], name: str) -> Parameter:
     place = f"{name}, parameters cell, line {statement.lineno}"
-    if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None):
+    if not (
+        isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None
+    ):
         raise ConfigError(f"{place}: is not a parameter. Write `name: type = value  # help`, one a line.")
     try:
         kind = _kind(statement.annotation)
     except ValueError as error:
         raise ConfigError(
-            f"{place}: type {error} is not known. Use int, float, bool, str, date, Literal[...], list[...] or Optional[...]."
+            f"{place}: type {error} is not known. "
+            "Use int, float, bool, str, date, Literal[...], list[...] or Optional[...]."
         ) from None
     try:
         default = _normalise(_literal(statement.value), kind)
     except ValueError:
         raise ConfigError(
-            f"{place}: the default {ast.unparse(statement.value)} of {statement.target.id} is not {kind.describe()}. Correct one of them."
+            f"{place}: the default {ast.unparse(statement.value)} of {statement.target.id} is not "
+            f"{kind.describe()}. Correct one of them."
         ) from None
     return Parameter(statement.target.id, kind, default, comments.get(statement.end_lineno or 0, ""))
 
@@ -245,7 +267,9 @@ def _kind(node: ast.expr) -> Kind:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return _kind(ast.parse(node.value, mode="eval").body)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        sides = [side for side in (node.left, node.right) if not (isinstance(side, ast.Constant) and side.value is None)]
+        sides = [
+            side for side in (node.left, node.right) if not (isinstance(side, ast.Constant) and side.value is None)
+        ]
         if len(sides) == 1:
             return _optional(_kind(sides[0]))
         raise ValueError(ast.unparse(node))
@@ -285,7 +309,9 @@ def resolve(declared: Iterable[Parameter], given: Mapping[str, Any], notebook: s
     values: dict[str, Any] = {}
     for parameter in declared:
         try:
-            values[parameter.name] = parameter.normalise(given[parameter.name]) if parameter.name in given else parameter.default
+            values[parameter.name] = (
+                parameter.normalise(given[parameter.name]) if parameter.name in given else parameter.default
+            )
         except UsageError as error:
             faults.append(f"{notebook}: {error}")
     if faults:
@@ -294,7 +320,7 @@ def resolve(declared: Iterable[Parameter], given: Mapping[str, Any], notebook: s
 
 
 def from_command_line(pairs: Iterable[str]) -> dict[str, str]:
-    """Returns `name=value` texts as a dict; UsageError for a missing `=`, a name that is none, or a name given twice."""
+    """Returns `name=value` texts as a dict; UsageError for a missing `=`, a wrong name, or one given twice."""
     values: dict[str, str] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")

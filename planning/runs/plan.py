@@ -38,6 +38,7 @@ class Plan:
     flow: str
     steps: list[Planned]
     given: dict[str, Any]
+    target: str = ""
 
 
 def make(root: Path, settings: Any, target: str, given: Mapping[str, Any] | None = None) -> Plan:
@@ -51,10 +52,11 @@ def make(root: Path, settings: Any, target: str, given: Mapping[str, Any] | None
     values = _values(declared, {**preset, **(given or {})}, settings.company.language)
     names = {one.notebook for one in declared}
     steps = [
-        Planned(one, values[one.notebook], one.needs & names - {one.notebook}, set(one.results) & names) for one in declared
+        Planned(one, values[one.notebook], one.needs & names - {one.notebook}, set(one.results) & names)
+        for one in declared
     ]
     _find_outside(layout.reports(root), steps, names)
-    return Plan(flow, _ordered(steps), dict(given or {}))
+    return Plan(flow, _ordered(steps), dict(given or {}), target)
 
 
 def _steps_of(root: Path, settings: Any, target: str) -> tuple[str, list[Path], dict[str, Any]]:
@@ -85,13 +87,16 @@ def _values(declared: Sequence[Declaration], given: Mapping[str, Any], language:
         notebook, _dot, name = key.rpartition(".")
         takers = [notebook] if notebook else [one for one, names in accepts.items() if name in names]
         if notebook and notebook not in mine:
-            faults.append(f"-p {key}: there is no step '{notebook}'.{did_you_mean(notebook, mine)} Steps: {', '.join(mine)}.")
+            faults.append(
+                f"-p {key}: there is no step '{notebook}'.{did_you_mean(notebook, mine)} Steps: {', '.join(mine)}."
+            )
             continue
         if not takers or name not in accepts[takers[0]]:
             where = notebook or (f"{declared[0].notebook}" if len(declared) == 1 else "no notebook of this flow")
             verb = "has no parameter" if notebook or len(declared) == 1 else "has the parameter"
             faults.append(
-                f"{where} {verb} '{name}'.{did_you_mean(name, everything)} Parameters: {', '.join(everything) or 'none'}."
+                f"{where} {verb} '{name}'.{did_you_mean(name, everything)} "
+                f"Parameters: {', '.join(everything) or 'none'}."
             )
             continue
         for taker in takers:
@@ -119,7 +124,9 @@ def _find_outside(reports: Path, steps: Sequence[Planned], inside: set[str]) -> 
             if latest is not None:
                 step.outside[name] = latest
             elif name in step.declared.results:
-                faults.append(f"{step.notebook} needs results of {name}, which has not been run. Run 'planning run {name}' first.")
+                faults.append(
+                    f"{step.notebook} needs results of {name}, which has not been run. Run 'planning run {name}' first."
+                )
     if faults:
         raise UsageError("\n".join(faults))
 
@@ -131,7 +138,9 @@ def _ordered(steps: Sequence[Planned]) -> list[Planned]:
         ready = [step for step in left if step.before <= done]
         if not ready:
             circle = ", ".join(step.notebook for step in left)
-            raise UsageError(f"these notebooks need one another in a circle: {circle}. Remove one of the results in begin(...).")
+            raise UsageError(
+                f"these notebooks need one another in a circle: {circle}. Remove one of the results in begin(...)."
+            )
         order.append(ready[0])
         done.add(ready[0].notebook)
         left.remove(ready[0])

@@ -65,7 +65,9 @@ class Bar(Silent):
     def _draw(self) -> None:
         shares = sum(done / total for done, total in self._at.values() if total)
         self._bar.n = self._finished + shares
-        self._bar.set_description_str(", ".join(f"{name} {done}/{total}" for name, (done, total) in self._at.items()) or " ")
+        self._bar.set_description_str(
+            ", ".join(f"{name} {done}/{total}" for name, (done, total) in self._at.items()) or " "
+        )
 
     def started(self, notebook: str) -> None:
         with self._mutex:

@@ -68,7 +68,9 @@ def find(reports: Path, wanted: str) -> dict[str, Any]:
         flow = wanted.rpartition("/")[0] or None
         record = next(runs(reports, flow=flow), None)
         if record is None:
-            raise UsageError(f"there is no finished run{f' of {flow}' if flow else ''} yet. Start one with 'planning run'.")
+            raise UsageError(
+                f"there is no finished run{f' of {flow}' if flow else ''} yet. Start one with 'planning run'."
+            )
         return record
     name = wanted.rstrip("/").rpartition("/")[2]
     known = folders(reports)
@@ -76,7 +78,10 @@ def find(reports: Path, wanted: str) -> dict[str, Any]:
         path for path in known if name and (path.name.startswith(name) or path.name.endswith(name))
     ]
     if len(fitting) > 1:
-        raise UsageError(f"'{wanted}' fits {len(fitting)} runs: {', '.join(path.name for path in fitting[:5])}. Write more of the id.")
+        raise UsageError(
+            f"'{wanted}' fits {len(fitting)} runs: {', '.join(path.name for path in fitting[:5])}. "
+            "Write more of the id."
+        )
     record = read(fitting[0]) if fitting else None
     if record is None:
         hint = did_you_mean(name, [path.name for path in known[:500]])

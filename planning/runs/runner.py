@@ -19,7 +19,7 @@ from typing import Any
 
 from planning import files
 from planning.errors import PlanningError
-from planning.runs import emit, layout, progress
+from planning.runs import emit, inputs, layout, progress, reuse
 from planning.runs.folder import RunFolder, sweep, utc_now
 from planning.runs.plan import Plan, Planned
 from planning.runs.step import CONTEXT
@@ -86,13 +86,30 @@ class _Running:
         self.steps = {step.notebook: _waiting(step) for step in plan.steps}
         self.started = time.monotonic()
         self.folder = RunFolder(
-            layout.reports(root), plan.flow,
+            layout.reports(root),
+            plan.flow,
             {
-                "trigger": options.trigger, "language": settings.company.language, "given": emit.plain(plan.given),
-                "parameters": {step.notebook: step.parameters for step in plan.steps},
-                "steps": list(self.steps.values()), "error": None, "warnings": [], **options.extra,
+                "target": plan.target,
+                "trigger": options.trigger,
+                "language": settings.company.language,
+                "given": emit.plain(plan.given),
+                "company": {"name": settings.company.name, "currency": settings.company.currency},
+                "as_of": emit.plain(settings.plan.as_of),
+                "parameters": {s.notebook: s.parameters for s in plan.steps},
+                "inputs": {},
+                "versions": inputs.versions(),
+                "package_sha256": inputs.package_sha256(),
+                "kernel": {},
+                "steps": list(self.steps.values()),
+                "error": None,
+                "warnings": [],
+                **options.extra,
             },
         )
+        self.inputs = inputs.Inputs(root, settings)
+        self.settings_sha256 = self.inputs.settings_sha256()
+        self.earlier = reuse.Earlier(layout.reports(root))
+        self.kernels: Any = None
         self.jobs: dict[str, Any] = {}
         self.reason: str | None = None
         self.mutex = threading.Lock()
@@ -110,22 +127,20 @@ class _Running:
             self.show.end()
 
     def _all_steps(self) -> None:
-        from planning.runs import kernels
-
-        source = kernels.Kernels()
         left = {step.notebook: step for step in self.plan.steps}
         running: dict[Future[None], str] = {}
         try:
             with ThreadPoolExecutor(max(1, self.options.jobs), thread_name_prefix="notebook") as pool:
                 while left or running:
                     for name in self._ready(left):
-                        running[pool.submit(self._step, left.pop(name), source)] = name
+                        running[pool.submit(self._step, left.pop(name))] = name
                     done, _rest = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                     for future in done:
                         running.pop(future)
                         future.result()
         finally:
-            source.close()
+            if self.kernels is not None:
+                self.kernels.close()
 
     def _ready(self, left: dict[str, Planned]) -> list[str]:
         """Takes out the steps that may start now; those whose needs failed, or that come after a stop, are skipped."""
@@ -136,7 +151,11 @@ class _Running:
                 continue
             missing = [before for before in sorted(step.required) if states[before] not in ("ok", "reused")]
             if missing or self.reason:
-                cause = f"needs {', '.join(missing)}, which did not succeed" if missing and not self.reason else "the run was stopped"
+                cause = (
+                    f"needs {', '.join(missing)}, which did not succeed"
+                    if missing and not self.reason
+                    else "the run was stopped"
+                )
                 self._skip(name, cause)
                 left.pop(name)
                 continue
@@ -150,25 +169,64 @@ class _Running:
 
     # ------------------------------------------------------------------ one step
 
-    def _step(self, step: Planned, source: Any) -> None:
+    def _step(self, step: Planned) -> None:
         row = self.steps[step.notebook]
         row.update(status="running", started=utc_now())
+        try:
+            self._rest_on(step, row)
+            if not self._reuse(step, row):
+                self.folder.save()
+                self.show.started(step.notebook)
+                self._conclude(step, row, self._execute(step))
+        except PlanningError as error:  # an input that cannot be read, a disk that is full
+            row.update(
+                status="failed",
+                finished=utc_now(),
+                seconds=0.0,
+                error={"cell": None, "name": "", "message": str(error)},
+            )
         self.folder.save()
-        self.show.started(step.notebook)
-        outcome = self._execute(step, source)
-        manifest = emit.read_manifest(self.folder.path / "results" / step.notebook)
+        self.show.ended(step.notebook, row["status"], row["seconds"], self._note(row))
+
+    def _rest_on(self, step: Planned, row: dict[str, Any]) -> None:
+        """Writes down what the step's results will rest on."""
+        row["inputs"] = self.inputs.of(step.declared)
+        row["seed"] = step.declared.seed
+        row["earlier"] = {name: path.parent.parent.name for name, path in step.outside.items()}
+        row["key"] = inputs.key(
+            step.declared, step.parameters, row["inputs"], self._earlier(step), self.settings_sha256
+        )
+        with self.mutex:
+            self.folder.record["inputs"].update(row["inputs"])
+
+    def _reuse(self, step: Planned, row: dict[str, Any]) -> bool:
+        started = time.monotonic()
+        taken = None if self.options.force else self.earlier.take(row["key"], self.folder.path)
+        if taken is None:
+            return False
+        row.update(
+            {key: taken.get(key) for key in ("title", "state", "answer", "language", "results_sha256", "warnings")}
+        )
+        row.update(
+            status="reused", finished=utc_now(), seconds=round(time.monotonic() - started, 3), cpu_seconds=0.0,
+            reused_from=taken["run_id"], reason="its notebook, parameters, inputs, code and versions are unchanged",
+        )  # fmt: skip
+        return True
+
+    def _conclude(self, step: Planned, row: dict[str, Any], outcome: Any) -> None:
+        results = self.folder.path / "results" / step.notebook
+        manifest = emit.read_manifest(results)
         if outcome.status == "ok" and step.declared.begins and manifest is None:
             outcome.status = "failed"
-            outcome.error = {"cell": None, "name": "", "message": "the notebook did not reach step.finish(). Call it in the last cell."}
+            outcome.error = {"cell": None, "name": "", "message": _UNFINISHED}
         row.update(
             status=outcome.status, finished=utc_now(), seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
             error=outcome.error, warnings=outcome.warnings, **_said(manifest),
-        )
+        )  # fmt: skip
         self._redact(step.notebook)
-        self.folder.save()
-        self.show.ended(step.notebook, outcome.status, outcome.seconds, self._note(row))
+        row["results_sha256"] = inputs.content_sha256(results)
 
-    def _execute(self, step: Planned, source: Any) -> Any:
+    def _execute(self, step: Planned) -> Any:
         from planning.runs.execute import Job
 
         name, folder = step.notebook, self.folder.path
@@ -177,10 +235,10 @@ class _Running:
         files.write_json(context, self._context(step))
         job = Job(
             step.declared.path, folder / f"{name}.ipynb", folder / "logs" / f"{name}.log", parameters=step.parameters,
-            environment={CONTEXT: str(context), "PLANNING_WORKSPACE": str(self.root)}, kernel=source,
+            environment={CONTEXT: str(context), "PLANNING_WORKSPACE": str(self.root)}, kernel=self._kernel_source(),
             timeout=self.options.timeout, cell_timeout=self.options.cell_timeout,
             on_cell=lambda index, total: self.show.cell(name, index, total),
-        )
+        )  # fmt: skip
         with self.mutex:
             self.jobs[name] = job
             job.reason = self.reason
@@ -190,14 +248,27 @@ class _Running:
             with self.mutex:
                 del self.jobs[name]
 
+    def _kernel_source(self) -> Any:
+        """Where kernels come from: made for the first step that needs one, since a run may reuse all of them."""
+        from planning.runs import kernels
+
+        with self.mutex:
+            if self.kernels is None:
+                self.kernels = kernels.source(self.settings.run.kernel, self.options.jobs)
+                self.folder.record["kernel"] = {"kind": self.kernels.kind, "why": self.kernels.why}
+        return self.kernels
+
+    def _earlier(self, step: Planned) -> dict[str, Path]:
+        """Where the results of earlier notebooks lie: in this run where they are part of it, else in a finished one."""
+        return {name: self.folder.path / "results" / name for name in step.before} | step.outside
+
     def _context(self, step: Planned) -> dict[str, Any]:
-        results = self.folder.path / "results"
-        earlier = {name: str(results / name) for name in step.before}
-        earlier |= {name: str(path) for name, path in step.outside.items()}
+        results = self.folder.path / "results" / step.notebook
         return {
-            "notebook": step.notebook, "root": str(self.root), "path": str(step.declared.path), "run_id": self.folder.run_id,
-            "results": str(results / step.notebook), "earlier": earlier,
-        }
+            "notebook": step.notebook, "root": str(self.root), "path": str(step.declared.path),
+            "run_id": self.folder.run_id, "results": str(results),
+            "earlier": {name: str(path) for name, path in self._earlier(step).items()},
+        }  # fmt: skip
 
     def _note(self, row: dict[str, Any]) -> str:
         if row["error"]:
@@ -219,7 +290,9 @@ class _Running:
                     files.write_text(path, clean)
         row = self.steps[name]
         if row["error"]:
-            row["error"] = {key: redact(value) if isinstance(value, str) else value for key, value in row["error"].items()}
+            row["error"] = {
+                key: redact(value) if isinstance(value, str) else value for key, value in row["error"].items()
+            }
 
     # ------------------------------------------------------------------ the end
 
@@ -252,7 +325,12 @@ class _Running:
         status = self.reason or next((state for state in RANK if state in states), "ok")
         record.update(status=status, finished=utc_now(), seconds=round(time.monotonic() - self.started, 3))
         record["error"] = next(
-            ({"notebook": step["notebook"], **(step["error"] or {})} for step in self.steps.values() if step["status"] in RANK), None
+            (
+                {"notebook": step["notebook"], **(step["error"] or {})}
+                for step in self.steps.values()
+                if step["status"] in RANK
+            ),
+            None,
         )
         record["cpu_seconds"] = round(sum(step.get("cpu_seconds") or 0 for step in self.steps.values()), 3)
         self.folder.save()
@@ -267,12 +345,17 @@ class _Running:
         return {**record, "folder": str(final)}
 
 
+_UNFINISHED = "the notebook did not reach step.finish(). Call it in the last cell."
+
+
 def _waiting(step: Planned) -> dict[str, Any]:
     return {
         "notebook": step.notebook, "status": "waiting", "title": "", "state": "", "answer": "", "started": None,
-        "finished": None, "seconds": None, "cpu_seconds": None, "parameters": step.parameters, "error": None, "warnings": [],
+        "finished": None, "seconds": None, "cpu_seconds": None, "parameters": step.parameters,
+        "error": None, "warnings": [],
         "notebook_file": f"{step.notebook}.ipynb", "page": f"{step.notebook}.html", "log": f"logs/{step.notebook}.log",
-    }
+        "key": None, "inputs": {}, "reused_from": None, "reason": "",
+    }  # fmt: skip
 
 
 def _said(manifest: dict[str, Any] | None) -> dict[str, Any]:

@@ -35,18 +35,21 @@ CONTEXT = "PLANNING_STEP"
 def begin(
     names: dict[str, Any], notebook: str, *, tables: Sequence[str] = (), optional: Sequence[str] = (),
     results: Mapping[str, Sequence[str]] | None = None, optional_results: Mapping[str, Sequence[str]] | None = None,
-    seed: int | None = None,
-) -> Step:
+    files: Sequence[str] = (), seed: int | None = None,
+) -> Step:  # fmt: skip
     """Opens the step of `notebook`; all arguments are literals, read before the notebook runs.
 
     names: the notebook's `globals()`, for the values of its parameters.
     tables, optional: canonical tables it reads; an optional one may be absent.
     results: results of earlier notebooks it cannot do without, {"demand_forecast": ["joint"]}; `optional_results` it
     uses where they are there. A failed notebook stops those that need it and not those that only use it.
+    files: files and folders it reads beside the tables, by their path in the workspace, such as "forecasts".
     seed: the seed of all its random numbers, recorded with the run.
     """
     context = _context(notebook)
-    return Step(names, notebook, context, tables, optional, dict(results or {}), dict(optional_results or {}), seed)
+    step = Step(names, context, tables=tables, optional=optional, files=files, seed=seed)
+    step._results = {**(optional_results or {}), **(results or {})}
+    return step
 
 
 def _context(notebook: str) -> dict[str, Any]:
@@ -58,8 +61,12 @@ def _context(notebook: str) -> dict[str, Any]:
             return context
     root = layout.workspace()
     return {
-        "notebook": notebook, "root": str(root), "path": str(root / "notebooks" / f"{notebook}.ipynb"), "by_hand": True,
-        "results": str(layout.by_hand(root, notebook)), "earlier": {},
+        "notebook": notebook,
+        "root": str(root),
+        "path": str(root / "notebooks" / f"{notebook}.ipynb"),
+        "by_hand": True,
+        "results": str(layout.by_hand(root, notebook)),
+        "earlier": {},
     }
 
 
@@ -67,23 +74,29 @@ class Step:
     """One notebook being executed; see `begin`."""
 
     def __init__(
-        self, names: dict[str, Any], notebook: str, context: dict[str, Any], tables: Sequence[str], optional: Sequence[str],
-        results: dict[str, Sequence[str]], optional_results: dict[str, Sequence[str]], seed: int | None,
+        self,
+        names: dict[str, Any],
+        context: dict[str, Any],
+        *,
+        tables: Sequence[str],
+        optional: Sequence[str],
+        files: Sequence[str],
+        seed: int | None,
     ):
         from planning import language
 
-        self.notebook = notebook
+        self.notebook: str = context["notebook"]
         self.root = Path(context["root"])
         self.seed = seed
         self.by_hand = bool(context.get("by_hand"))
         self._context = context
-        self._tables, self._optional = list(tables), list(optional)
-        self._results = {**optional_results, **results}
+        self._tables, self._optional, self._files = list(tables), list(optional), list(files)
+        self._results: dict[str, Sequence[str]] = {}
         self._settings: Any = None
         self.parameters = _typed(names, context["path"])
         self.language: str = getattr(self.parameters, "language", None) or self.settings.company.language
         language.set_language(self.language)
-        self._out = emit.Results(context["results"], notebook, self.language)
+        self._out = emit.Results(context["results"], self.notebook, self.language)
 
     @property
     def settings(self) -> Any:
@@ -110,6 +123,15 @@ class Step:
 
         return read_table(name, self.settings)
 
+    def path(self, name: str) -> Path:
+        """Returns where a file or folder of the workspace lies that `begin` declared in `files`."""
+        if name not in self._files:
+            raise NotebookError(
+                f"{self.notebook} did not declare the file '{name}'.{did_you_mean(name, self._files)} "
+                f'Add it to begin(..., files=["{name}"]).'
+            )
+        return self.root / name
+
     def configured(self, name: str) -> bool:
         """Tells whether workbench.toml names a source for a table."""
         return name in self.settings.sources
@@ -120,7 +142,8 @@ class Step:
         folder = self._earlier(notebook)
         if folder is None:
             raise NotebookError(
-                f"{self.notebook} needs '{name}' of {notebook}, which has not been run. Run 'planning run {notebook}' first."
+                f"{self.notebook} needs '{name}' of {notebook}, which has not been run. "
+                f"Run 'planning run {notebook}' first."
             )
         return emit.load_result(folder, name)
 
@@ -168,7 +191,14 @@ class Step:
         return self._out.refuse(headline, lede)
 
     def number(
-        self, name: str, value: float | None, *, label: str, text: str, chance: float | None = None, note: str = "",
+        self,
+        name: str,
+        value: float | None,
+        *,
+        label: str,
+        text: str,
+        chance: float | None = None,
+        note: str = "",
         lead: bool = False,
     ) -> emit.Shown:
         """Keeps a key number; the page shows at most four, the one marked `lead` in the plan colour."""
@@ -189,8 +219,14 @@ class Step:
         return self._out.chart(name, plot, frame, alt=alt, title=title, options=options)
 
     def tabulate(
-        self, name: str, frame: pd.DataFrame, title: str = "", headings: Mapping[str, str] | None = None,
-        formats: Mapping[str, str] | None = None, details: bool = False, total: Mapping[str, Any] | None = None,
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        title: str = "",
+        headings: Mapping[str, str] | None = None,
+        formats: Mapping[str, str] | None = None,
+        details: bool = False,
+        total: Mapping[str, Any] | None = None,
         heat: Any = None,
     ) -> emit.Shown:
         """Keeps a table for the page, for CSV and for later notebooks; `formats` as in `emit.FORMATS`."""

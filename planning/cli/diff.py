@@ -1,0 +1,78 @@
+"""`planning diff`: what differs between two runs, or two versions of the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from planning.cli import common
+from planning.errors import UsageError
+
+
+@click.command(short_help="Compare two runs, or two plans.")
+@click.argument("before")
+@click.argument("after")
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, help="How many changed numbers to print."
+)
+@click.option("--page", is_flag=True, help="Write the comparison as a page into the folder of the second run.")
+@common.guarded
+def command(before: str, after: str, limit: int, page: bool, as_json: bool) -> None:
+    """Compares parameters, inputs, versions and numbers of two runs, the biggest relative changes first.
+
+    Runs are named as in `planning show`; two plan ids (see `planning plans`) are compared cell by cell.
+
+    \b
+    planning diff annual_plan/latest 20270108T093000Z-1f3a9c
+    """
+    from planning.runs import diff, layout, registry, runner
+
+    root = layout.workspace()
+    reports = layout.reports(root)
+    runner.revive(reports)
+    try:
+        records = [registry.find(reports, one) for one in (before, after)]
+    except UsageError as error:
+        plans = _plans(root, before, after)
+        if plans is None:
+            raise error
+        common.show(plans, as_json)
+        return
+    found = diff.compare(*records)
+    if page:
+        from planning.reports.compare import render_diff
+
+        click.echo(str(render_diff(records[1]["folder"], found)), err=as_json)
+    if as_json:
+        common.show(found, True)
+    else:
+        _print(found, limit)
+
+
+def _plans(root: Any, before: str, after: str) -> Any:
+    """The comparison of two plan versions, or None where these are no plan ids."""
+    try:
+        from planning.targets import versions
+    except ImportError:
+        return None
+    return versions.diff_ids(root, before, after) if hasattr(versions, "diff_ids") else None
+
+
+def _print(found: dict[str, Any], limit: int) -> None:
+    for part in ("parameters", "inputs", "versions", "steps"):
+        for name, (old, new) in found[part].items():
+            click.echo(f"{part[:-1]} {name}: {_shown(old)} -> {_shown(new)}")
+    numbers = found["numbers"]
+    if not len(numbers):
+        click.echo("no number differs.")
+        return
+    click.echo(f"{len(numbers)} numbers differ:")
+    shown = numbers.head(limit).assign(
+        relative=numbers["relative"].map(lambda x: "" if x != x else f"{100 * x:+.2f} %")
+    )
+    click.echo(shown.to_string(index=False, na_rep="-"))
+
+
+def _shown(value: Any) -> str:
+    return "(none)" if value is None else str(value)
