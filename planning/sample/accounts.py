@@ -99,5 +99,5 @@ def products(seed: int) -> pd.DataFrame:
             launch = launch or pd.Timestamp(2008 + int(rng.integers(0, 11)), int(rng.integers(1, 13)), 1)
             price = round(float(UNIT_PRICE[k] * rng.uniform(0.5, 2.0)), 0)
             end = pd.Timestamp("2025-06-30") if line == "Drives" else pd.Timestamp("2024-12-31")
-            rows.append((f"{line[:2].upper()}{i + 1:02d}", name, line, price, launch, end if old else pd.NaT))
+            rows.append((f"{line[:3].upper()}{i + 1:02d}", name, line, price, launch, end if old else pd.NaT))
     return pd.DataFrame(rows, columns=["product_id", "name", "line", "list_price", "launch_date", "end_date"])

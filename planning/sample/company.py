@@ -22,7 +22,7 @@ RATES = {"EUR": 1.0, "CHF": 1.05, "USD": 0.92}  # company currency (EUR) per uni
 
 REGION_SHARE = np.array([0.22, 0.19, 0.15, 0.16, 0.12, 0.16])
 REGION_GROWTH = np.array([0.042, 0.027, 0.062, 0.037, 0.032, 0.075])  # a year
-LINE_SHARE = np.array([0.33, 0.22, 0.09, 0.24, 0.12])
+LINE_SHARE = np.array([0.335, 0.225, 0.075, 0.243, 0.122])
 LINE_GROWTH = np.array([0.010, 0.005, 0.0, 0.012, 0.025])  # a year, beside the region's
 UNIT_PRICE = np.array([2400.0, 380.0, 240.0, 3100.0, 950.0])  # EUR, January 2021
 MARGIN_RATE = np.array([0.36, 0.41, 0.48, 0.33, 0.52])

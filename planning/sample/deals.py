@@ -18,7 +18,6 @@ from planning.sample.company import (
     LINES,
     RATES,
     REGIONS,
-    UNIT_PRICE,
     stream,
 )  # fmt: skip
 
@@ -103,15 +102,16 @@ def _price(rng: np.random.Generator, deals: pd.DataFrame) -> np.ndarray:
 def _owner(rng: np.random.Generator, deals: pd.DataFrame, people: pd.DataFrame, skill: np.ndarray, fit) -> np.ndarray:
     """Give each deal to somebody of its region who is employed; the better the fit, the likelier a skilled one."""
     owner = np.zeros(len(deals), dtype=int)
-    region = people["region"].to_numpy()
-    start = people["start_date"].to_numpy()
-    last = (people["end_date"] - pd.Timedelta(days=MAX_CYCLE + 20)).fillna(pd.Timestamp("2100-01-01")).to_numpy()
-    fte = people["fte"].to_numpy()
+    last = people["end_date"].fillna(pd.Timestamp("2100-01-01")) - pd.Timedelta(days=MAX_CYCLE + 20)
+    day = deals["created_date"].to_numpy()[:, None]
     uniform = rng.random(len(deals))
-    for i, (place, day) in enumerate(zip(deals["region"].to_numpy(), deals["created_date"].to_numpy(), strict=True)):
-        team = np.flatnonzero((region == place) & (start <= day) & (last >= day))
-        weight = np.cumsum(fte[team] * np.exp(0.20 * skill[team] * fit[i]))
-        owner[i] = team[np.searchsorted(weight, uniform[i] * weight[-1])]
+    for region in REGIONS:
+        rows = np.flatnonzero(deals["region"] == region)
+        team = np.flatnonzero(people["region"] == region)
+        here = (people["start_date"].to_numpy()[team] <= day[rows]) & (last.to_numpy()[team] >= day[rows])
+        weight = people["fte"].to_numpy()[team] * np.exp(0.20 * skill[team] * fit[rows, None]) * here
+        reached = np.cumsum(weight, axis=1)
+        owner[rows] = team[(reached <= uniform[rows, None] * reached[:, -1:]).sum(axis=1)]
     return owner
 
 
@@ -183,8 +183,3 @@ def family_weights(deals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 def local_amount(euros, region: pd.Series) -> np.ndarray:
     """Return EUR amounts in the currency of each row's region."""
     return np.asarray(euros) / region.map({name: RATES[code] for name, code in CURRENCY.items()}).to_numpy()
-
-
-def units_of(euros: np.ndarray, line: pd.Series) -> np.ndarray:
-    """Return about how many units an amount buys."""
-    return np.maximum(1, np.round(euros / line.map(dict(zip(LINES, UNIT_PRICE, strict=True))).to_numpy())).astype(int)

@@ -46,6 +46,10 @@ def write(folder: str | Path, seed: int = 0, scale: float = 1.0) -> pd.DataFrame
 
 def _kept_files(folder: Path) -> dict[str, bytes]:
     """Return the repository's place holders to carry over; refuse a folder with anything that is not the sample's."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file, a folder is meant. Name another place.")
+    if not folder.parent.is_dir():
+        raise UsageError(f"{folder.parent}: there is no such folder. Create it, or name another place.")
     if not folder.is_dir():
         return {}
     own = {f"{name}.csv" for name in TABLES} | {"truth"} if (folder / MARKER).is_file() else set()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from planning.sample.company import AS_OF, CURRENCY, stream
-from planning.sample.deals import MAX_CYCLE, SHARES, local_amount, units_of
+from planning.sample.deals import MAX_CYCLE, SHARES, local_amount
 
 STAGES = ("Lead", "Qualified", "Proposal", "Negotiation")
 STAGE_PROBABILITY = np.array([0.10, 0.25, 0.45, 0.70])
@@ -24,6 +24,7 @@ REASONS = {
     "customer": ("Stayed with current supplier", "group contract", "Incumbent", "客户关系"),
 }  # fmt: skip
 WRITES_PRICE, WRITES_CAUSE, WRITES_NOTHING = 0.44, 0.38, 0.08
+CONTRACTS = ("Single order", "Framework", "Call-off")
 NEXT_STEPS = ("Call back", "Send quote", "Site visit", "Technical meeting", "Wait for budget")
 
 
@@ -65,6 +66,8 @@ def follow(seed: int, deals: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.Data
     deals["currency"] = deals["region"].map(CURRENCY)
     deals["probability"] = _probability(rng, deals, last)
     history = _history(deals, entered, last, first, quote)
+    expected = history.drop_duplicates("deal_id", keep="last").set_index("deal_id")["close_date"]
+    deals["close_date"] = deals["deal_id"].map(expected).where(deals["outcome"] == "open")
     _write_closing_fields(stream(seed, "closing"), deals)
     truth = _write_reasons(stream(seed, "loss_reason"), deals, truth)
     _blank(stream(seed, "blanks"), deals, last)
@@ -161,7 +164,7 @@ def _write_closing_fields(rng: np.random.Generator, deals: pd.DataFrame) -> None
     deals["days_in_stage_total"] = (end - deals["created_date"]).dt.days
     active = rng.random(n) < np.where(deals["outcome"] == "open", 0.71, 0.02)
     deals["next_step"] = pd.Series(rng.choice(NEXT_STEPS, size=n)).where(active)
-    deals["units"] = units_of(deals["euros"].to_numpy(), deals["line"])
+    deals["contract_type"] = rng.choice(CONTRACTS, size=n)  # nobody can say when it is known: not in known_at()
 
 
 def _write_reasons(rng: np.random.Generator, deals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
@@ -181,7 +184,7 @@ def _write_reasons(rng: np.random.Generator, deals: pd.DataFrame, truth: pd.Data
     deals["loss_reason"] = pd.Series(text, dtype=object).where(lost)
     stalled = (deals["outcome"] == "no_decision").to_numpy() & (pick < 0.5)
     deals.loc[stalled, "loss_reason"] = np.where(pick[stalled] < 0.3, "No decision", "project cancelled")
-    source = pd.Series(np.where(asked & lost, "customer interview", "rep"), dtype=object)
+    source = pd.Series(np.where(asked & lost, "buyer", "rep"), dtype=object)
     deals["loss_reason_source"] = source.where(deals["loss_reason"].notna())
     return truth.assign(main_cause=cause, written_as=np.where(lost & (written != ""), written, ""))
 
@@ -200,8 +203,8 @@ def _blank(rng: np.random.Generator, deals: pd.DataFrame, last: np.ndarray) -> N
 def _columns(deals: pd.DataFrame) -> list[str]:
     first = [
         "deal_id", "name", "account_id", "owner_id", "region", "line", "customer_type", "industry", "source", "type",
-        "stage", "outcome", "created_date", "closed_date", "amount", "amount_first", "currency", "probability",
-        "loss_reason", "loss_reason_source", "competitor",
+        "stage", "outcome", "created_date", "closed_date", "close_date", "amount", "amount_first", "currency",
+        "probability", "loss_reason", "loss_reason_source", "competitor",
     ]  # fmt: skip
     hidden = {"euros", "size", "first_order_date"}
     return first + [name for name in deals.columns if name not in first and name not in hidden]

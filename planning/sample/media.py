@@ -17,14 +17,14 @@ YEARLY_SPEND = {
     "CRM tool": 312_000, "Field technicians": 1_640_000,
 }  # fmt: skip
 SALES_SHARE = {
-    "Online": 0.032, "Fairs": 0.012, "Distributor support": 0.026, "Samples": 0.009,
+    "Online": 0.031, "Fairs": 0.013, "Distributor support": 0.028, "Samples": 0.011,
     "CRM tool": 0.004, "Field technicians": 0.022,
 }  # share of sales, at the usual spend  # fmt: skip
 HALF_SATURATION = {
     "Online": 1.4, "Fairs": 0.8, "Distributor support": 2.2, "Samples": 1.1, "CRM tool": 0.6, "Field technicians": 1.5,
 }  # in units of the usual spend  # fmt: skip
 ADSTOCK = {
-    "Online": 0.30, "Fairs": 0.65, "Distributor support": 0.50, "Samples": 0.40, "CRM tool": 0.0,
+    "Online": 0.30, "Fairs": 0.50, "Distributor support": 0.45, "Samples": 0.25, "CRM tool": 0.0,
     "Field technicians": 0.0,
 }  # fmt: skip
 PILOTS = (
@@ -78,9 +78,9 @@ def _shape(rng: np.random.Generator, line: str, n_weeks: int) -> np.ndarray:
         return np.ones(n_weeks)
     base, pulse, chance, length = {
         "Online": (0.55, 1.6, 0.10, (3, 7)),
-        "Fairs": (0.25, 4.5, 0.055, (2, 4)),
-        "Distributor support": (0.60, 1.3, 0.09, (4, 9)),
-        "Samples": (0.45, 2.0, 0.10, (2, 6)),
+        "Fairs": (0.15, 6.0, 0.080, (1, 3)),
+        "Distributor support": (0.35, 2.2, 0.11, (3, 6)),
+        "Samples": (0.15, 3.0, 0.16, (1, 4)),
     }[line]
     shape = np.full(n_weeks, base)
     start = rng.integers(0, 8)
@@ -129,20 +129,20 @@ def spend_table(spend: np.ndarray) -> pd.DataFrame:
 
 
 def spend_lines(seed: int) -> pd.DataFrame:
-    """Return the table `spend_lines`: floor, cap and lot in EUR a week, all regions; `fixed` 1: a commitment."""
+    """Return the table `spend_lines`: floor, cap and least lot in EUR a week and region; `fixed` 1: a commitment."""
     rows = [
-        ("Online", "Online advertising", "channel", "promotion", 0.4, 2.5, 0, 0),
-        ("Fairs", "Trade fairs", "channel", "promotion", 0.3, 1.5, 0, 0),
-        ("Distributor support", "Distributor support", "channel", "promotion", 0.5, 2.0, 0, 0),
-        ("Samples", "Samples and trials", "channel", "promotion", 0.2, 2.0, 0, 0),
-        ("CRM tool", "CRM licences", "tool", "support", 1.0, 1.0, 0, 1),
-        ("Field technicians", "Field technicians", "headcount", "support", 0.8, 1.3, 1_500, 0),
+        ("Online", "Online advertising", "channel", "promotion", 0.2, 2.5, None, 0),
+        ("Fairs", "Trade fairs", "channel", "promotion", None, 2.0, 0.2, 0),
+        ("Distributor support", "Distributor support", "channel", "promotion", 0.3, 2.5, None, 0),
+        ("Samples", "Samples and trials", "channel", "promotion", 0.1, 3.0, None, 0),
+        ("CRM tool", "CRM licences", "tool", "support", None, None, None, 1),
+        ("Field technicians", "Field technicians", "headcount", "support", 0.3, 2.0, None, 0),
     ]
     columns = ["line", "name", "type", "group", "floor", "cap", "min_lot", "fixed"]
     table = pd.DataFrame(rows, columns=columns)
-    usual = table["line"].map(responses(seed).groupby("line")["usual_spend"].sum())
-    table["floor"] = (table["floor"] * usual).round(2)
-    table["cap"] = (table["cap"] * usual).round(2)
+    usual = table["line"].map(responses(seed).groupby("line")["usual_spend"].mean())
+    for name in ("floor", "cap", "min_lot"):
+        table[name] = (table[name].astype(float) * usual).round(-1)
     return table
 
 
@@ -164,7 +164,7 @@ def pilots(seed: int, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged_response(seed: int, truth: pd.DataFrame) -> pd.DataFrame:
-    """Return the table `judged_response`: a region's sales at other spend levels, as a ratio to sales now (1.0)."""
+    """Return the table `judged_response`: a region's weekly sales in EUR, as its head judges them by spend."""
     rng = stream(seed, "judged_response")
     rows = []
     for row in truth[truth["line"].isin(TOOLS)].itertuples():
@@ -173,6 +173,7 @@ def judged_response(seed: int, truth: pd.DataFrame) -> pd.DataFrame:
         now = hill(row.usual_spend, row.level, row.half_saturation)
         points = [hill(f * row.usual_spend, row.level, row.half_saturation) for f in (0.0, 0.5, 1.0, 2.0)] + [row.level]
         zeal = np.exp(rng.normal(0.15, 0.20))  # heads of region think a little too well of their tools
-        rows.append((row.line, row.region, *(1.0 + zeal * (p - now) / sales for p in points), f"Head of {row.region}"))
+        judged = (round(sales + zeal * (point - now), -1) for point in points)
+        rows.append((row.line, row.region, *judged, f"Head of {row.region}"))
     columns = ["line", "region", "at_zero", "at_half", "at_now", "at_double", "at_saturation", "author"]
-    return pd.DataFrame(rows, columns=columns).round(4)
+    return pd.DataFrame(rows, columns=columns)

@@ -21,20 +21,20 @@ EVENT_SD = 0.040
 REASON_TEXT = ("new account", "price rise", "campaign", "competitor weak", "delivery backlog", "key account grows")
 EVIDENCE = ("order letter", "framework contract", "talk with buyer", "none", "none", "market report")
 OVER_ASSIGNMENT = 1.05
-REQUESTS = (  # author, role, made on, region / line / customer type, from, to, percent, amount, reason and evidence
-    ("Product manager Pumps", "Product manager", "11-20", (None, "Pumps", None), "04-01", "12-31", 0.020, None,
+REQUESTS = (  # author, role, made on, (region, line, customer type), from, to, percent, amount, (reason, evidence)
+    ("Product manager Pumps", "Product manager", "11-20", (None, "Pumps", None), "04-01", "12-31", 2.0, None,
      ("price rise", "price list")),
     ("Head of South", "Head of region", "11-30", ("South", "Valves", "OEM"), "01-01", "12-31", None, -420_000,
      ("account lost", "notice of 28 November")),
-    ("Product manager Sensors", "Product manager", "12-04", (None, "Sensors", None), "07-01", "12-31", 0.120, None,
+    ("Product manager Sensors", "Product manager", "12-04", (None, "Sensors", None), "07-01", "12-31", 12.0, None,
      ("launch", "none")),
     ("Head of Export", "Head of region", "12-07", ("Export", "Drives", "OEM"), "01-01", "12-31", None, 650_000,
      ("new account", "framework contract")),
-    ("Head of East", "Head of region", "12-08", ("East", None, None), "01-01", "06-30", 0.040, None,
+    ("Head of East", "Head of region", "12-08", ("East", None, None), "01-01", "06-30", 4.0, None,
      ("campaign", "none")),
-    ("Head of North", "Head of region", "12-09", ("North", "Pumps", None), "01-01", "12-31", 0.030, None,
+    ("Head of North", "Head of region", "12-09", ("North", "Pumps", None), "01-01", "12-31", 3.0, None,
      ("key account grows", "talk with buyer")),
-    ("Controller", "Controller", "12-14", ("West", "Service", None), "01-01", "12-31", -0.015, None,
+    ("Controller", "Controller", "12-14", ("West", "Service", None), "01-01", "12-31", -1.5, None,
      ("technicians short", "headcount plan")),
 )  # fmt: skip
 
@@ -68,9 +68,10 @@ def events(seed: int) -> pd.DataFrame:
 def adjustments(past: pd.DataFrame) -> pd.DataFrame:
     """Return the table `adjustments`: the log of 2024-2026 and the requests for the plan year.
 
-    `percent` is a rate (0.05 = five per cent up); an empty region, line or customer type means all of them.
+    `percent` is in per cent of the forecast (5 = 5 % up); an empty region, line or customer type means all of them.
     """
-    log = past.rename(columns={"start": "from", "end": "to", "stated": "percent"})
+    log = past.rename(columns={"start": "from", "end": "to"})
+    log["percent"] = (100.0 * log["stated"]).round(1)
     log["to"] = log["to"] + pd.offsets.MonthEnd(0)
     log = log.assign(customer_type=None, amount=np.nan, expires=log["to"])
     columns = ["author", "role", "made_on", "region", "line", "customer_type", "from", "to", "percent", "amount",

@@ -58,6 +58,7 @@ OUTLIERS = (
     ("Export", "2024-04-01", 0.86, "port closure"),
     ("Export", "2024-05-01", 1.07, "port closure, caught up"),
 )
+WEEKLY_NOISE = 0.025
 N_GAPS, N_RETURNS = 9, 5
 
 
@@ -129,7 +130,7 @@ def _life(shape: tuple[int, ...]) -> np.ndarray:
     for r, region in enumerate(REGIONS):
         start = LAUNCH["export_from"] if region == "Export" else LAUNCH["from"]
         age = np.asarray((MONTHS.year - start.year) * 12 + MONTHS.month - start.month)
-        ramp = 1.0 / (1.0 + np.exp(-(age - 8.0) / 3.5))
+        ramp = 1.0 / (1.0 + np.exp(-(age - 6.0) / 2.5))
         factor[r, k] *= np.where(age < 0, 0.0, ramp)
     end = DISCONTINUED
     cell = (REGIONS.index(end["region"]), LINES.index(end["line"]), CUSTOMER_TYPES.index(end["customer_type"]))
@@ -178,7 +179,7 @@ def weekly_outcome(seed: int, parts: dict, effect: np.ndarray) -> pd.DataFrame:
     week = np.asarray((open_days.index - WEEKS[0]).days // 7)
     rows = []
     for r, region in enumerate(REGIONS):
-        weight = open_days[region].to_numpy() * np.exp(rng.normal(0.0, 0.035, len(WEEKS)))[week]
+        weight = open_days[region].to_numpy() * np.exp(rng.normal(0.0, WEEKLY_NOISE, len(WEEKS)))[week]
         weight = weight / np.bincount(month, weight, len(MONTHS))[month]
         base = parts["base"][r].sum(axis=(0, 1))
         daily = base[month] * weight + effect[:, r].sum(axis=0)[week] / 7.0
