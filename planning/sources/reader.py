@@ -1,0 +1,223 @@
+"""Any table file as a frame: `read_raw` gives the cells as written, `read_frame` gives them typed.
+
+`read_frame` is what the commands on files use: no workspace, no canonical names. Identifiers stay text, plain figures
+become numbers, ISO dates become dates; columns a caller names as numbers or dates are read strictly, and every bad
+cell is one fault with its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from planning.errors import DataError, Fault, did_you_mean
+from planning.sources.paths import input_file, kind_of
+from planning.tables.dates import DateOrder, date_order, to_dates
+from planning.tables.numbers import decimal_mark, to_numbers
+from planning.tables.raw import RawTable, blank, is_text, rows_text, shown
+
+SAMPLE = 200  # cells looked at before a whole column is tried as dates
+
+
+def read_raw(
+    path: str | Path,
+    *,
+    label: str = "",
+    sheet: str | int | None = None,
+    header_row: int | None = None,
+    encoding: str = "",
+    delimiter: str = "",
+) -> RawTable:
+    """Reads a CSV, Parquet or Excel file into cells as written; what is left out of the options is found out.
+
+    Raises UsageError for a missing or unreadable file or a folder, DataError for contents that are no table.
+    """
+    path = input_file(path)
+    kind = kind_of(path)
+    label = label or path.name
+    if kind == "csv":
+        from planning.sources.csv_files import read_csv
+
+        return read_csv(path, label, encoding=encoding, delimiter=delimiter, header_row=header_row)
+    if kind == "excel":
+        from planning.sources.excel_files import read_excel
+
+        return read_excel(path, label, sheet=sheet, header_row=header_row)
+    return _read_parquet(path, label)
+
+
+def _read_parquet(path: Path, label: str) -> RawTable:
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pa.ArrowInvalid, pa.ArrowIOError, OSError):
+        fault = Fault(label, None, None, "is no Parquet file, or is damaged", "Write it again.")
+        raise DataError(faults=[fault]) from None
+    if table.num_rows == 0:
+        raise DataError(faults=[Fault(label, None, None, "has columns but no rows", "Write it again with its rows.")])
+    rows = np.arange(1, table.num_rows + 1, dtype=np.int64)
+    frame = table.to_pandas(split_blocks=True, self_destruct=True)
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    for name in frame.columns:
+        if frame[name].dtype == object and frame[name].map(lambda cell: cell is None or isinstance(cell, str)).all() or isinstance(frame[name].dtype, pd.CategoricalDtype):
+            frame[name] = frame[name].astype("str")
+    frame.columns = [str(name) for name in frame.columns]
+    return RawTable(frame, label, rows, {"kind": "parquet"})
+
+
+def read_frame(
+    path: str | Path,
+    *,
+    required: Sequence[str] = (),
+    text: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    dates: Sequence[str] = (),
+    sheet: str | int | None = None,
+    header_row: int | None = None,
+    encoding: str = "",
+    delimiter: str = "",
+    decimal: str = "",
+    thousands: str = "",
+    date_format: str = "",
+    usecols: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Reads any CSV, Parquet or Excel file as a typed frame; one row a line of the file, columns as it names them.
+
+    `required` columns must be there. `text` columns stay text (so do `unique_id` and every `*_id`); `numbers` and
+    `dates` are read strictly: a cell that is none is a fault, an empty one is NaN or NaT. Other text columns become
+    numbers where all cells are plain figures without leading zeros, dates where all cells are ISO dates.
+    `frame.attrs` has `label`, `facts` (encoding, delimiter, ...) and `left_out` of the file.
+
+    Raises UsageError (missing file, folder; exit 2) and DataError (wrong contents; exit 1) with every fault found.
+    """
+    raw = read_raw(path, sheet=sheet, header_row=header_row, encoding=encoding, delimiter=delimiter)
+    _require(raw, [*required, *(name for name in (*numbers, *dates) if name in required)])
+    if usecols is not None:
+        raw.frame = raw.frame[[name for name in raw.frame.columns if name in usecols]]
+    number_columns = [name for name in numbers if name in raw.frame.columns]
+    date_columns = [name for name in dates if name in raw.frame.columns]
+    mark = decimal or _decimal(raw, number_columns)
+    order = DateOrder() if date_format else date_order(raw.frame[name] for name in date_columns)
+    for name in number_columns:
+        raw.frame[name] = _strict_numbers(raw, name, mark, thousands)
+    for name in date_columns:
+        raw.frame[name] = _strict_dates(raw, name, date_format, order.order)
+    if raw.faults:
+        raise DataError(faults=raw.faults)
+    for name in raw.frame.columns:
+        if name not in number_columns and name not in date_columns:
+            raw.frame[name] = _plain(raw.frame[name], name, keep=name in text)
+    raw.frame.attrs.update(label=raw.label, facts=raw.facts, left_out=raw.left_out)
+    return raw.frame
+
+
+def _require(raw: RawTable, required: Sequence[str]) -> None:
+    columns = list(raw.frame.columns)
+    for name in dict.fromkeys(required):
+        if name not in columns:
+            listed = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+            found = f"no column '{name}'. It has: {listed}"
+            fix = did_you_mean(name, columns).strip() or f"Name one of them {name}."
+            raw.faults.append(Fault(raw.label, None, None, found, fix))
+    if raw.faults:
+        raise DataError(faults=raw.faults)
+
+
+def _decimal(raw: RawTable, names: Sequence[str]) -> str:
+    found = decimal_mark(raw.frame[name] for name in names)
+    if found.against:
+        text = f"both {shown(found.against)} and {shown(found.proof)} occur"
+        raw.faults.append(Fault(raw.label, None, None, text, 'Say which one is meant: decimal = "," or decimal = "."'))
+    return found.mark
+
+
+def _strict_numbers(raw: RawTable, name: str, mark: str, thousands: str) -> np.ndarray:
+    column = raw.frame[name]
+    read = to_numbers(column, mark, thousands)
+    for mask, what, fix in (
+        (read.bad, "is no number", "Write a plain number."),
+        (read.not_finite, "is not a finite figure", "Write the number, or leave the cell empty."),
+    ):
+        if mask.any():
+            at = np.flatnonzero(mask)
+            found = f"{shown(column.iloc[at[0]])} {what}{rows_text(raw.rows[at])}"
+            fix = _formula_fix(column.iloc[at[0]], fix)
+            raw.faults.append(Fault(raw.label, int(raw.rows[at[0]]), name, found, fix))
+    return read.values
+
+
+def _formula_fix(cell: object, fix: str) -> str:
+    return "Save the formula's value instead." if isinstance(cell, str) and cell.lstrip().startswith("=") else fix
+
+
+def _strict_dates(raw: RawTable, name: str, declared: str, order: str) -> np.ndarray:
+    column = raw.frame[name]
+    read = to_dates(column, declared, order, keep_time=True)
+    for mask, what, fix in (
+        (read.bad, "is no date" + (f" of the form {declared}" if declared else ""), "Write it as 2026-12-31."),
+        (read.ambiguous, "may be day or month first", "Write dates as 2026-12-31, or declare the format."),
+    ):
+        if mask.any():
+            at = np.flatnonzero(mask)
+            found = f"{shown(column.iloc[at[0]])} {what}{rows_text(raw.rows[at])}"
+            raw.faults.append(Fault(raw.label, int(raw.rows[at[0]]), name, found, fix))
+    return read.values
+
+
+def _plain(column: pd.Series, name: str, *, keep: bool) -> pd.Series:
+    """Types a column nobody named: identifiers and words stay text, all-plain figures and ISO dates are read."""
+    if not is_text(column):
+        if not keep:
+            return column
+        return as_text(column)
+    if column.dtype == object:
+        return as_text(column)
+    if keep or name == "unique_id" or name.casefold() == "id" or name.casefold().endswith(("_id", " id")):
+        return column
+    return infer(column)
+
+
+def infer(column: pd.Series) -> pd.Series:
+    """Returns a text column as numbers or dates where every cell is a plain figure or an ISO date, else unchanged."""
+    filled = column[~blank(column)] if blank(column.head(SAMPLE)).all() else column
+    head = filled.dropna().head(SAMPLE)
+    if head.empty:
+        return column
+    if head.str.fullmatch(r"\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+Z?)?").all():
+        read = to_dates(column, keep_time=True)
+        return column if read.bad.any() or read.ambiguous.any() else pd.Series(read.values, index=column.index)
+    if head.str.fullmatch(r"\s*[+-]?(?:0|[1-9]\d*|\d*\.\d+|\d+\.)(?:\.\d+)?(?:[eE][+-]?\d+)?\s*").all():
+        leading = column.str.match(r"\s*[+-]?0\d").fillna(False).any()
+        read = to_numbers(column)
+        if leading or read.bad.any() or read.nan_text or read.units.keys() - {""} or read.currencies:
+            return column
+        values = read.values
+        whole = not np.isnan(values).any() and np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53)
+        return pd.Series(values.astype(np.int64) if whole else values, index=column.index)
+    return column
+
+
+def as_text(column: pd.Series) -> pd.Series:
+    """Returns a column as text: whole numbers without a point, dates in ISO, missing stays missing."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column.dt.strftime("%Y-%m-%d").astype("str")
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return column.astype("str")
+
+    def cell_text(cell: Any) -> Any:
+        if cell is None or cell is pd.NaT or cell != cell:
+            return None
+        if isinstance(cell, float) and cell == int(cell):
+            return str(int(cell))
+        return str(cell)
+
+    return column.astype("object").map(cell_text).astype("str")
