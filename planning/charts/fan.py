@@ -57,7 +57,7 @@ def fan(
     with style.house():
         frame = _recent(frame, years or (2 if narrow else 4))
         style.layout(
-            ax, height=height or (290 if narrow else 350), left=34, right=70 if narrow else 118, top=44, bottom=28
+            ax, height=height or (290 if narrow else 350), left=34, right=70 if narrow else 118, top=30, bottom=28
         )
         _axes(ax, frame, currency, unit, narrow)
         _draw(ax, frame, centre)
@@ -78,7 +78,7 @@ def fans(
     unit: str = "",
     most: int = 9,
 ) -> Axes:
-    """Shows one small fan for each of the first `most` values of `by`, in the order of the frame, each on its own scale.
+    """Shows one small fan for each of the first `most` values of `by` in the order of the frame, each on its own scale.
 
     The frame is a fan's frame with a column `by`. Returns the Axes of the first panel.
     """

@@ -133,8 +133,9 @@ def value_axis(ax: Axes, low: float, high: float, formatter: Callable[[float], s
     if high <= low:
         high = low + 1.0
     ax.set_xlim(low, high)
-    ticks = style.nice_ticks(low, high, most)
-    ax.set_xticks(ticks, [formatter(t) for t in ticks])
+    # Of ticks that would read alike only the first is kept.
+    ticks = {formatter(t): t for t in reversed(style.nice_ticks(low, high, most))}
+    ax.set_xticks(list(ticks.values()), list(ticks))
 
 
 def formatter_of(kind: str, *, currency: str = "", values: Sequence[float] = ()) -> tuple[Callable[[float], str], str]:

@@ -28,7 +28,8 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-_FONT = re.compile(r"font:\s*(?:(?:normal|italic)\s+)?(?:(\d{3}|bold)\s+)?([\d.]+)px\s+[^;]*")
+_FAMILY = re.compile(r"\s*font-family:[^;]*;?")
+_NO_TURN = re.compile(r"rotate\(-?0(?:\.0+)?[ ,][^)]*\)$")
 _ROLE_OF = {colour: role for role, colour in style.ROLES.items()}
 _COLOUR = re.compile("|".join(_ROLE_OF))
 
@@ -147,6 +148,8 @@ def _clean(element: ET.Element, used: set[str], prefix: str) -> None:
         del attributes["id"]
     if _HREF in attributes:
         attributes["href"] = attributes.pop(_HREF)
+    if _NO_TURN.match(attributes.get("transform", "")):
+        del attributes["transform"]
     for key, value in list(attributes.items()):
         if key == "id":
             value = f"{prefix}-{value}"
@@ -165,9 +168,6 @@ def _rounded(match: re.Match[str]) -> str:
 
 
 def _restyled(value: str) -> str:
-    value = _FONT.sub(lambda m: f"font-size: {m[2]}px" + (f"; font-weight: {_weight(m[1])}" if m[1] else ""), value)
+    """Leaves the font to the page, and says colours by role."""
+    value = _FAMILY.sub("", value).replace("font-weight: bold", "font-weight: 650")
     return _COLOUR.sub(lambda m: f"var(--{_ROLE_OF[m.group()]}, {m.group()})", value)
-
-
-def _weight(word: str) -> str:
-    return "650" if word in ("bold", "700", "600") else word

@@ -144,7 +144,7 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
         return [low] if math.isfinite(low) else [0.0]
     raw = (high - low) / most
     power = 10.0 ** math.floor(math.log10(raw))
-    for factor in (1, 2, 2.5, 5, 10, 20):
+    for factor in (1, 2, 5, 10, 20):
         step = factor * power
         start = math.ceil(low / step - 1e-9)
         ticks = [k * step for k in range(start, math.floor(high / step + 1e-9) + 1)]

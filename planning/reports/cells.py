@@ -1,0 +1,118 @@
+"""Cells: a value of a frame as a reader sees it, and as the CSV of the page keeps it.
+
+Formats of a column: money, percent, probability, number, integer, ratio, date, month, text. Money is scaled once for
+the whole column and the unit goes into its head ("Target, EUR k"), so cells stay plain figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from planning import language
+from planning.language import _
+
+NUMERIC = {"money", "percent", "probability", "number", "integer", "ratio"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: the text shown, the raw value in the unit of its head, and the classes it is drawn with."""
+
+    text: str
+    raw: str
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its key in the frame, the head shown, its alignment, and how a value becomes a cell."""
+
+    name: str
+    label: str
+    right: bool
+    write: Callable[[Any], Cell]
+
+
+def column(frame: pd.DataFrame, spec: dict[str, str], currency: str = "") -> Column:
+    """Returns how the column `spec` ({name, label, format}) of `frame` is written."""
+    name, kind = spec["name"], spec.get("format", "text")
+    label = spec.get("label") or name
+    if kind not in NUMERIC:
+        return Column(name, label, False, _words(kind))
+    values = pd.to_numeric(frame[name], errors="coerce") if name in frame else pd.Series(dtype=float)
+    scale, digits, unit = _scale(kind, values, currency)
+    return Column(name, f"{label}, {unit}" if unit else label, True, _figure(kind, scale, digits))
+
+
+def _scale(kind: str, values: pd.Series, currency: str) -> tuple[float, int, str]:
+    """Returns (divisor, decimals, unit for the head) that fit a column's values."""
+    known = values[values.abs() < math.inf].abs()
+    largest = float(known.max()) if len(known) else 0.0
+    if kind == "money":
+        if language.current() == "zh":
+            scale = 1e4 if largest >= 1e5 else 1.0
+            digits = 1 if scale > 1 and largest < 1e7 else 0
+        else:
+            scale = 1e6 if largest >= 2e9 else 1e3 if largest >= 2e5 else 1.0
+            digits = 2 if largest < 100 else 0
+        return scale, digits, language.money_unit(currency, scale) if currency else ""
+    if kind in ("percent", "probability"):
+        return 1.0, (1 if 0 < largest < 0.1 and kind == "percent" else 0), ""
+    if kind == "integer":
+        return 1.0, 0, ""
+    if kind == "ratio":
+        return 1.0, 2, ""
+    whole = bool((known == known.round()).all()) if len(known) else True
+    return 1.0, 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 1 else 3, ""
+
+
+def _figure(kind: str, scale: float, digits: int) -> Callable[[Any], Cell]:
+    def write(value: Any) -> Cell:
+        number = _number(value)
+        if number is None:
+            words = "" if value is None or value is pd.NA or isinstance(value, float) else str(value)
+            return Cell(words or "–", words, "right")
+        if kind == "probability":
+            text, raw = language.chance(number), number
+        elif kind == "percent":
+            text, raw = language.percent(number, digits), number
+        else:
+            text, raw = language.number(number / scale, digits), number / scale
+        return Cell(text, _raw(raw), "right down" if number < 0 else "right")
+
+    return write
+
+
+def _number(value: Any) -> float | None:
+    """Returns a finite number, or None for what is missing or is words."""
+    if value is None or value is pd.NA or isinstance(value, str):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _raw(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:.10g}"
+
+
+def _words(kind: str) -> Callable[[Any], Cell]:
+    def write(value: Any) -> Cell:
+        if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+            return Cell("–" if kind in ("date", "month") else "", "")
+        if kind in ("date", "month"):
+            moment = pd.Timestamp(value)
+            return Cell((language.day if kind == "date" else language.month)(moment), moment.date().isoformat(), "line")
+        if isinstance(value, bool):
+            return Cell(_("yes") if value else _("no"), str(value).lower())
+        text = str(value)
+        return Cell(text, text)
+
+    return write
