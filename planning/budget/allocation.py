@@ -1,0 +1,271 @@
+"""The split of a budget over regions and lines, with its certificate and a verdict for every cell.
+
+The value of a split is the posterior mean of the response, times margin. The split is exact for that value (see `solver`);
+what it may lose because the curves are not known exactly is the expected regret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from planning.budget.curves import Draws
+from planning.budget.response import Response
+from planning.budget.rules import Rules, make_rules, read_bounds
+from planning.budget.solver import Solution, solve, to_cents
+from planning.errors import Fault, UsageError
+
+MOVE_LIMIT = 0.3
+SURE = 0.8  # probability from which a verdict is given
+SMALL_MOVE = 0.05  # a change below this share of current is no change
+
+
+@dataclass
+class Allocation:
+    """The result. table : region, line, current, allocated, lo, hi, marginal_return, verdict and how it came about;
+    summary : plain numbers and the certificate; notes : what was treated how (warnings of the tables, held cells)."""
+
+    table: pd.DataFrame
+    summary: dict
+    response: Response
+    rules: Rules
+    solution: Solution
+    notes: list[str] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+
+
+def allocate(
+    response: Response,
+    total: float | None = None,
+    *,
+    bounds: pd.DataFrame | None = None,
+    move_limit: float | None = MOVE_LIMIT,
+    margin: float = 1.0,
+    fixed: pd.DataFrame | None = None,
+    bounds_file: str = "bounds",
+) -> Allocation:
+    """Split ``total`` (per period of spend; None: as much as now) over the cells of a fitted response.
+
+    bounds : region, line, min, max, an empty key meaning the sum over all; fixed : region, line of commitments that stay
+    (an empty region means every region); move_limit : largest change of a cell, as a share of its current spend;
+    margin : margin earned on a unit of outcome. Raises DataError naming the smallest set of limits that cannot hold.
+    """
+    _sane(total, move_limit, margin)
+    cells = response.cells
+    current = cells["current"].to_numpy(float)
+    total = round(float(current.sum()) if total is None else float(total), 2)
+    checked = read_bounds(bounds, cells, bounds_file)
+    rules = make_rules(cells, checked, total, move_limit=move_limit, fixed=_committed(cells, fixed))
+    draws, informed = response.draws, response.informed
+    curves = AllCells(draws, informed, len(cells), margin)
+    lo, hi = rules.lo, np.minimum(rules.hi, total + rules.lo)
+    solution = split(curves, total, lo, hi, rules)
+    cents = to_cents(solution.x, total, lo, hi, rules.groups if len(rules.words) else None)
+    allocated = cents / 100.0
+    table = _table(response, curves, allocated, rules, solution.price, margin)
+    summary = _summary(response, curves, allocated, cents, solution, rules, total, move_limit, checked, margin)
+    notes = [*rules.notes, *(fault.line() for fault in response.warnings)]
+    return Allocation(table, summary, response, rules, solution, notes, response.warnings)
+
+
+def _sane(total, move_limit, margin) -> None:
+    if total is not None and not (np.isfinite(total) and total > 0):
+        raise UsageError(f"the total is {total:g}; there is nothing to split. Give an amount per period above 0.")
+    if move_limit is not None and not 0 <= move_limit < 10:
+        raise UsageError(f"the move limit is {move_limit:g}; give a share such as 0.3, or none.")
+    if not (np.isfinite(margin) and 0 < margin <= 10):
+        raise UsageError(f"the margin is {margin:g}; give the margin on a unit of outcome, such as 0.35.")
+
+
+def _committed(cells: pd.DataFrame, fixed: pd.DataFrame | None) -> np.ndarray:
+    marked = np.zeros(len(cells), bool)
+    if fixed is not None:
+        for one in fixed.to_dict("records"):
+            match = cells["line"].to_numpy() == one["line"]
+            if one.get("region"):
+                match &= cells["region"].to_numpy() == one["region"]
+            marked |= match
+    return marked
+
+
+class AllCells:
+    """The mean curves of all cells of a table, informed or not: a cell nothing is known about brings nothing more."""
+
+    def __init__(self, draws: Draws, informed: np.ndarray, count: int, margin: float) -> None:
+        self.draws, self.informed, self.count, self.margin = draws, informed, count, margin
+
+    def table(self, lo: np.ndarray, hi: np.ndarray, knots: int = 129):
+        """Return the mean of the informed cells as concave tables between their bounds, in margin."""
+        table = self.draws.table(lo[self.informed], hi[self.informed], knots=knots)
+        return type(table)(table.knots, table.marginals * self.margin, table.start * self.margin)
+
+    def response(self, x: np.ndarray) -> np.ndarray:
+        """Return the margin per draw and informed cell at a split of all cells."""
+        return self.margin * self.draws.response(x[self.informed])
+
+    def marginal(self, x: np.ndarray) -> np.ndarray:
+        """Return the margin the next unit brings, per draw and informed cell."""
+        return self.margin * self.draws.marginal(x[self.informed])
+
+
+def split(curves: AllCells, total: float, lo, hi, rules: Rules) -> Solution:
+    """Return the best split within limits: cells with curves are solved, the others stay."""
+    from planning.budget.solver import Groups
+
+    informed = curves.informed
+    x = lo.copy()
+    rest = total - (x.sum() - x[informed].sum())
+    if not len(informed):
+        return Solution(x, float("nan"), np.zeros(len(rules.words)), 0.0)
+    fixed_part = (rules.groups.member * x).sum(axis=1) - (rules.groups.member[:, informed] * x[informed]).sum(axis=1)
+    groups = Groups(
+        rules.groups.member[:, informed], rules.groups.floor - fixed_part, rules.groups.cap - fixed_part
+    )
+    table = curves.table(lo, hi)
+    found = solve(table, rest, lo[informed], hi[informed], groups)
+    x[informed] = found.x
+    return Solution(x, found.price, found.group_prices, found.kkt_spread)
+
+
+def _table(response: Response, curves: AllCells, allocated, rules: Rules, price, margin) -> pd.DataFrame:
+    table = response.cells[["region", "line", "current"]].copy()
+    table["current"] = table["current"].round(2)
+    table["allocated"] = allocated
+    for name in ("lo", "hi", "marginal_return", "response", "marginal_lo", "marginal_hi", "chance_above_price"):
+        table[name] = np.nan
+    at = response.informed
+    if len(at):
+        reply, slope = curves.response(allocated), curves.marginal(allocated)
+        now = curves.marginal(response.cells["current"].to_numpy(float))
+        # The bar is the draw's own: an error common to all cells says nothing about where a euro works better.
+        weight = np.maximum(allocated[at], 1e-9)
+        bar = price * (slope @ weight) / max(float(slope.mean(axis=0) @ weight), 1e-300)
+        table.loc[at, "lo"], table.loc[at, "hi"] = np.quantile(reply, [0.05, 0.95], axis=0)
+        table.loc[at, "response"] = reply.mean(axis=0)
+        table.loc[at, "marginal_return"] = slope.mean(axis=0)
+        table.loc[at, "marginal_lo"], table.loc[at, "marginal_hi"] = np.quantile(slope, [0.05, 0.95], axis=0)
+        table.loc[at, "chance_above_price"] = (now > bar[:, None]).mean(axis=0)
+    table["evidence"] = response.cells["evidence"]
+    table["reason"] = response.cells["reason"]
+    table["verdict"] = _verdicts(table, response, rules)
+    first = ["region", "line", "current", "allocated", "lo", "hi", "marginal_return", "verdict"]
+    return table[first + [c for c in table.columns if c not in first]]
+
+
+def _verdicts(table: pd.DataFrame, response: Response, rules: Rules) -> list[str]:
+    """Return raise, cut, keep or test for every cell.
+
+    Test where nothing is known, where the spend follows demand and looks good, or where a real change is proposed that is
+    not sure enough; keep where (almost) nothing changes or a commitment holds; raise and cut where it is sure.
+    """
+    flagged = set(response.lines.loc[response.lines["follows_demand"], "line"])
+    verdicts = []
+    for row, held in zip(table.to_dict("records"), rules.held, strict=True):
+        change = row["allocated"] - row["current"]
+        small = abs(change) <= SMALL_MOVE * max(row["current"], 0.01)
+        chance = row["chance_above_price"]
+        if not np.isfinite(chance):
+            verdicts.append("test")
+        elif held:
+            verdicts.append("keep")
+        elif change > 0 and not small and chance >= SURE:
+            verdicts.append("test" if row["line"] in flagged else "raise")
+        elif change < 0 and not small and chance <= 1 - SURE:
+            verdicts.append("cut")
+        else:
+            verdicts.append("keep" if small else "test")
+    return verdicts
+
+
+def _summary(response, curves, allocated, cents, solution, rules, total, move_limit, checked, margin) -> dict:
+    current = response.cells["current"].to_numpy(float)
+    same_money = current * (total / current.sum()) if current.sum() > 0 else current
+    summary = {
+        "total": total, "currency": None, "period": response.panel.step, "margin": margin,
+        "current_total": round(float(current.sum()), 2), "expected_gain": 0.0, "expected_gain_lo": 0.0,
+        "expected_gain_hi": 0.0, "expected_gain_interval": [0.0, 0.0], "gain_probability": None,
+        "expected_response": 0.0, "expected_regret": None, "expected_regret_now": None,
+        "kkt_spread": solution.kkt_spread, "sum_error": (int(cents.sum()) - int(round(total * 100))) / 100.0,
+        "move_limit": move_limit, "move_limit_forgone": 0.0, "move_limit_forgone_amount": 0.0,
+        "shadow_price": None, "shadow_price_lo": None, "shadow_price_hi": None,
+        "cells": len(current), "cells_without_evidence": int(len(current) - len(response.informed)),
+        "lines_following_demand": list(response.lines.loc[response.lines["follows_demand"], "line"]),
+        "lines_without_evidence": list(response.lines.loc[response.lines["evidence"] == "none", "line"]),
+        "forms": response.forms, "binding_groups": _binding(solution, rules),
+    }  # fmt: skip
+    if not len(response.informed):
+        return summary
+    gain = (curves.response(allocated) - curves.response(same_money)).sum(axis=1)
+    lo, hi = (float(v) for v in np.quantile(gain, [0.05, 0.95]))
+    free_gain = _free_gain(response, curves, same_money, total, checked, rules, gain.mean(), move_limit)
+    regret, regret_now = expected_regret(curves, allocated, same_money, total, rules)
+    free = (rules.hi > rules.lo)[response.informed]
+    slope = curves.marginal(allocated)[:, free] if free.any() else curves.marginal(allocated)
+    weight = np.maximum(allocated[response.informed][free] if free.any() else allocated[response.informed], 1e-9)
+    per_unit = slope @ (weight / weight.sum()) * (solution.price / max(float((slope @ (weight / weight.sum())).mean()), 1e-300))
+    summary |= {
+        "expected_gain": float(gain.mean()), "expected_gain_lo": lo, "expected_gain_hi": hi,
+        "expected_gain_interval": [lo, hi], "gain_probability": float((gain > 0).mean()),
+        "expected_response": float(curves.response(allocated).sum(axis=1).mean()),
+        "expected_regret": regret, "expected_regret_now": regret_now,
+        "move_limit_forgone": float(max(1 - gain.mean() / free_gain, 0.0)) if free_gain > 0 else 0.0,
+        "move_limit_forgone_amount": float(max(free_gain - gain.mean(), 0.0)),
+        "shadow_price": float(solution.price), "shadow_price_lo": float(np.quantile(per_unit, 0.1)),
+        "shadow_price_hi": float(np.quantile(per_unit, 0.9)),
+    }  # fmt: skip
+    return summary
+
+
+def _binding(solution: Solution, rules: Rules) -> list[dict]:
+    return [
+        {"rule": words, "price": float(price)}
+        for words, price in zip(rules.words, solution.group_prices, strict=True)
+        if abs(price) > 1e-9
+    ]
+
+
+def _free_gain(response, curves, same_money, total, checked, rules: Rules, limited_gain, move_limit) -> float:
+    """Return the gain of the best split without the move limit, all other rules kept."""
+    if move_limit is None:
+        return float(limited_gain)
+    free = make_rules(response.cells, checked, total, move_limit=None, fixed=rules.held)
+    hi = np.minimum(free.hi, total + free.lo)
+    best = split(curves, total, free.lo, hi, free)
+    return float((curves.response(best.x) - curves.response(same_money)).sum(axis=1).mean())
+
+
+def expected_regret(curves: AllCells, allocated, same_money, total: float, rules: Rules, *, draws: int = 100):
+    """Return the share of the best response, known exactly, that the split and the current split lose on average.
+
+    Every draw is taken as the truth in turn and solved exactly within the bounds of the cells.
+    """
+    step = max(1, len(curves.draws) // draws)
+    at = curves.informed
+    lo, hi = rules.lo[at], np.minimum(rules.hi, total + rules.lo)[at]
+    rest = allocated[at].sum()
+    a, k, forms = (v[::step] for v in (curves.draws.a, curves.draws.k, curves.draws.forms))
+    best = np.empty(len(a))
+    for form in np.unique(forms):
+        rows = forms == form
+        x = _solve_draws(a[rows], k[rows], str(form), rest, lo, hi)
+        sub = Draws(curves.draws.cells, a[rows], k[rows], forms[rows])
+        best[rows] = sub.response(x).sum(axis=1)
+    sub = Draws(curves.draws.cells, a, k, forms)
+    mine, now = sub.response(allocated[at]).sum(axis=1), sub.response(same_money[at]).sum(axis=1)
+    total_best = np.maximum(best, 1e-300)
+    return float(np.mean(np.maximum(best - mine, 0) / total_best)), float(np.mean((best - now) / total_best))
+
+
+def _solve_draws(a, k, form, total, lo, hi) -> np.ndarray:
+    """Solve many known truths at once: (draws, cells) spends, one price a draw by bisection."""
+    low = np.full(len(a), -60.0)
+    high = np.full(len(a), 60.0)
+    for _ in range(70):
+        middle = 0.5 * (low + high)
+        price = np.exp(middle)[:, None]
+        x = np.sqrt(a * k / price) - k if form == "hill" else a / price - k
+        over = np.clip(x, lo, hi).sum(axis=1) > total
+        low, high = np.where(over, middle, low), np.where(over, high, middle)
+    return np.clip(x, lo, hi)

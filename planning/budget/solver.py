@@ -1,0 +1,222 @@
+"""The exact split of a total over concave curves: one price for all, found by bisection, with its certificate.
+
+At the optimum every cell that is free to move has the same marginal response, the price; a cell at its floor has less, one at
+its cap has more (Karush-Kuhn-Tucker). The spend at a price falls as the price rises, so the price that spends the total is
+found by bisection; nothing is approximated. Groups (disjoint sets of cells with a floor and a cap of their own) get a price
+of their own only where theirs binds, found the same way first. Overlapping groups are solved by raising one group's price
+at a time until no rule moves any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+STEPS = 200
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Sets of cells with limits on their sum: member (groups, cells) bool, floor and cap (groups,)."""
+
+    member: np.ndarray
+    floor: np.ndarray
+    cap: np.ndarray
+
+    @property
+    def disjoint(self) -> bool:
+        """Tell whether no cell is in two groups."""
+        return bool((self.member.sum(axis=0) <= 1).all())
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A split: x (cells,), price of the total, price of each group, and how far it is from the optimality conditions."""
+
+    x: np.ndarray
+    price: float
+    group_prices: np.ndarray
+    kkt_spread: float
+
+
+def spend_at(curves, price, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Return the best spend of every cell when a unit of budget costs ``price``."""
+    return np.clip(curves.inverse(price), lo, hi)
+
+
+def _bracket(curves, lo, hi) -> tuple[float, float]:
+    free = hi > lo
+    if not free.any():
+        return 1.0, 1.0
+    low, high = curves.marginal(hi)[free], curves.marginal(lo)[free]
+    floor = max(float(low[low > 0].min(initial=np.inf)), 1e-300) if (low > 0).any() else 1e-300
+    return floor * (1 - 1e-12), float(high.max()) * (1 + 1e-12)
+
+
+def _bisect(excess, low: np.ndarray, high: np.ndarray, *, steps: int = STEPS) -> np.ndarray:
+    """Return prices at which the falling function ``excess`` (of an array of log prices) crosses zero."""
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        over = excess(middle) > 0
+        moved = np.where(over, low, high)
+        low, high = np.where(over, middle, low), np.where(over, high, middle)
+        if np.all(high - low <= 4e-16 * np.maximum(np.abs(low), 1.0)) or np.all(np.where(over, low, high) == moved):
+            break
+    return 0.5 * (low + high)
+
+
+def solve(curves, total: float, lo: np.ndarray, hi: np.ndarray, groups: Groups | None = None) -> Solution:
+    """Return the split of ``total`` with the largest response; sum(lo) <= total <= sum(hi) must hold."""
+    if groups is None or not len(groups.floor):
+        return _plain(curves, total, lo, hi, np.zeros(len(lo), int), np.ones(1), np.ones(1), None)
+    if not groups.disjoint:
+        return _overlapping(curves, total, lo, hi, groups)
+    of = np.where(groups.member.any(axis=0), groups.member.argmax(axis=0), len(groups.floor))
+    count = len(groups.floor) + 1
+    low, high = (np.log(v) for v in _bracket(curves, lo, hi))
+
+    def sums(log_price: np.ndarray) -> np.ndarray:
+        x = spend_at(curves, np.exp(log_price)[of], lo, hi)
+        return np.bincount(of, x, minlength=count)
+
+    floor, cap = np.append(groups.floor, -np.inf), np.append(groups.cap, np.inf)
+    span = np.full(count, low - 1e-9), np.full(count, high + 1e-9)
+    capped = np.exp(_bisect(lambda p: sums(p) - cap, *span))
+    raised = np.exp(_bisect(lambda p: sums(p) - floor, *span))
+    # A cap that never binds is crossed nowhere: its price falls to the lower end and must not act.
+    least, most = np.bincount(of, lo, minlength=count), np.bincount(of, hi, minlength=count)
+    capped = np.where(cap >= most, 0.0, capped)
+    raised = np.where(floor <= least, np.inf, raised)
+    return _plain(curves, total, lo, hi, of, capped, raised, groups)
+
+
+def _plain(curves, total, lo, hi, of, capped, raised, groups) -> Solution:
+    """Bisect the price of the total; a group's own price lies between its cap's and its floor's."""
+    low, high = (np.log(v) for v in _bracket(curves, lo, hi))
+    if groups is None:
+
+        def at(price):
+            return spend_at(curves, price, lo, hi)
+    else:
+
+        def at(price):
+            return spend_at(curves, np.clip(price, capped, raised)[of], lo, hi)
+
+    price = float(np.exp(_bisect(lambda p: np.asarray(at(np.exp(p)).sum() - total), np.asarray(low), np.asarray(high))))
+    x = _settle(at(price), total, lo, hi, curves, of, groups)
+    if groups is None:
+        return Solution(x, price, np.zeros(0), kkt_spread(curves.marginal(x), x, lo, hi, np.full(len(x), price)))
+    own = np.clip(price, capped, raised)
+    return Solution(x, price, own[:-1] - price, kkt_spread(curves.marginal(x), x, lo, hi, own[of]))
+
+
+def _settle(x, total, lo, hi, curves, of, groups):
+    """Spread the last rounding error of the sum over the free cells, in proportion to how little it moves their price."""
+    free = (x > lo) & (x < hi)
+    if groups is not None and free.any():
+        sums, cap, floor = np.bincount(of, x), np.append(groups.cap, np.inf), np.append(groups.floor, -np.inf)
+        size = np.maximum(np.abs(sums), 1.0)
+        bound = (np.abs(sums - cap[: len(sums)]) <= 1e-9 * size) | (np.abs(sums - floor[: len(sums)]) <= 1e-9 * size)
+        free &= ~bound[of]
+    if not free.any():
+        return x
+    weight = np.where(free, np.minimum(hi - x, x - lo), 0.0)
+    gap = total - x.sum()
+    if weight.sum() <= abs(gap):
+        return x
+    return np.clip(x + gap * weight / weight.sum(), lo, hi)
+
+
+def kkt_spread(marginal, x, lo, hi, price) -> float:
+    """Return the largest relative violation of the optimality conditions: 0 for an exact optimum."""
+    edge = 1e-9 * np.maximum(hi - lo, 1e-12)
+    gap = (marginal - price) / np.where(np.isfinite(price) & (price > 0), price, 1.0)
+    wrong = np.where(x <= lo + edge, np.maximum(gap, 0), np.where(x >= hi - edge, np.maximum(-gap, 0), np.abs(gap)))
+    wrong = wrong[hi > lo]
+    return float(wrong.max(initial=0.0))
+
+
+def _overlapping(curves, total, lo, hi, groups: Groups) -> Solution:
+    """Solve with crossing groups: cyclic bisection on the price of each rule, the total being the last rule."""
+    rules = np.vstack([groups.member, np.ones(len(lo), bool)])
+    floor, cap = np.append(groups.floor, total), np.append(groups.cap, total)
+    low, high = _bracket(curves, lo, hi)
+    prices = np.zeros(len(rules))
+    prices[-1] = np.sqrt(low * high)
+    widest = 2.0 * high
+    for _ in range(2000):
+        before = prices.copy()
+        for g in range(len(rules) - 1, -1, -1):
+            inside = np.flatnonzero(rules[g])
+            others = (prices[:, None] * rules[:, inside]).sum(axis=0) - prices[g]
+            part, a, b = curves.take(inside), lo[inside], hi[inside]
+
+            def total_at(p, part=part, others=others, a=a, b=b):
+                return spend_at(part, np.maximum(others + p, 1e-300), a, b).sum()
+
+            prices[g] = _rule_price(total_at, floor[g], cap[g], widest, equal=g == len(rules) - 1)
+        if np.abs(prices - before).max() <= 1e-13 * max(abs(prices[-1]), 1e-12):
+            break
+    own = (prices[:, None] * rules).sum(axis=0)
+    x = spend_at(curves, np.maximum(own, 1e-300), lo, hi)
+    return Solution(x, float(prices[-1]), prices[:-1], kkt_spread(curves.marginal(x), x, lo, hi, own))
+
+
+def _rule_price(total_at, floor: float, cap: float, widest: float, *, equal: bool) -> float:
+    """Return the price of one rule: zero where it does not bind."""
+    if not equal and floor <= total_at(0.0) <= cap:
+        return 0.0
+    aim = cap if equal or total_at(0.0) > cap else floor
+    low, high = -widest, widest
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        if total_at(middle) > aim:
+            low = middle
+        else:
+            high = middle
+        if high - low <= 1e-16 * widest:
+            break
+    return 0.5 * (low + high)
+
+
+def to_cents(x: np.ndarray, total: float, lo: np.ndarray, hi: np.ndarray, groups: Groups | None = None) -> np.ndarray:
+    """Return whole cents that add up to ``total`` exactly: largest remainder, within the bounds in cents.
+
+    A group whose sum lies at its floor or cap keeps that sum exactly: its cells are rounded among themselves first.
+    """
+    aim = int(round(total * 100))
+    low, high = np.ceil(np.round(lo * 100, 4)).astype(np.int64), np.floor(np.round(hi * 100, 4)).astype(np.int64)
+    high = np.maximum(high, low)
+    cents = np.clip(np.floor(x * 100 + 1e-7).astype(np.int64), low, high)
+    rest = x * 100 - cents
+    free = np.ones(len(x), bool)
+    if groups is not None and groups.disjoint:
+        for g in range(len(groups.floor)):
+            inside = groups.member[g]
+            for limit in (groups.floor[g], groups.cap[g]):
+                if np.isfinite(limit) and abs(x[inside].sum() - limit) <= 1e-6 * max(1.0, abs(limit)):
+                    cents[inside] = _spread_cents(
+                        cents[inside], rest[inside], int(round(limit * 100)), low[inside], high[inside]
+                    )
+                    free &= ~inside
+                    break
+    if free.any():
+        cents[free] = _spread_cents(cents[free], rest[free], aim - int(cents[~free].sum()), low[free], high[free])
+    if cents.sum() != aim:
+        cents = _spread_cents(cents, rest, aim, low, high)
+    return cents
+
+
+def _spread_cents(cents, rest, aim: int, low, high):
+    """Move single cents, largest remainder first, until the sum is ``aim`` or no cell may move."""
+    cents = cents.copy()
+    while (gap := aim - int(cents.sum())) != 0:
+        room = cents < high if gap > 0 else cents > low
+        if not room.any():
+            break
+        order = np.lexsort((np.arange(len(rest)), -rest if gap > 0 else rest))
+        order = order[room[order]][: abs(gap)]
+        cents[order] += 1 if gap > 0 else -1
+        rest = rest - (np.isin(np.arange(len(rest)), order)) * (1 if gap > 0 else -1)
+    return cents
