@@ -40,7 +40,7 @@ class Step:
     @property
     def shape(self) -> str:
         """The mark its status is shown with."""
-        return _SHAPES.get(self.status, GOING)
+        return shape_of(self.status)
 
     @property
     def failed(self) -> bool:
@@ -91,7 +91,7 @@ class Run:
     @property
     def shape(self) -> str:
         """The mark its status is shown with."""
-        return _SHAPES.get(self.status, GOING)
+        return shape_of(self.status)
 
     @property
     def failed(self) -> bool:
@@ -128,7 +128,7 @@ def read_run(folder: str | Path) -> Run:
     """Returns the run in `folder`, its steps in the order of run.json, then any that only left results."""
     folder = Path(folder)
     facts = read_json(folder / RUN_FILE)
-    named = _steps_of(facts)
+    named = steps_of(facts)
     left = sorted(path.parent.name for path in folder.glob("results/*/manifest.json"))
     names = [*named, *(name for name in left if name not in named)]
     results = {name: folder / "results" / name for name in names}
@@ -137,7 +137,12 @@ def read_run(folder: str | Path) -> Run:
     return Run(folder, facts, steps)
 
 
-def _steps_of(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def shape_of(status: str) -> str:
+    """Returns the mark a status is shown with."""
+    return _SHAPES.get(status, GOING)
+
+
+def steps_of(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns run.json's steps by notebook, whether it lists them or keys them."""
     steps = facts.get("steps") or []
     if isinstance(steps, dict):

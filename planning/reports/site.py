@@ -59,6 +59,15 @@ def policy() -> str:
     )
 
 
+@functools.cache
+def fingerprint() -> str:
+    """Returns a short hash of templates, style and script: a page made by others is made again."""
+    digest = hashlib.sha256()
+    for path in sorted(TEMPLATES.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def render(template: str, title: str, **values: Any) -> str:
     """Returns the page of `template` in the current language."""
     return environment().get_template(template).render(
