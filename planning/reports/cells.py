@@ -1,7 +1,8 @@
 """Cells: a value of a frame as a reader sees it, and as the CSV of the page keeps it.
 
-Formats of a column: money, percent, probability, number, integer, ratio, date, month, text. Money is scaled once for
-the whole column and the unit goes into its head ("Target, EUR k"), so cells stay plain figures.
+Formats of a column: money, percent, probability, number, integer, ratio, significant (three figures, for values of very
+different size), date, month, text. Money is scaled once for the whole column and the unit goes into its head
+("Target, EUR k"), so cells stay plain figures.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 from planning import language
 from planning.language import _
 
-NUMERIC = {"money", "percent", "probability", "number", "integer", "ratio"}
+NUMERIC = {"money", "percent", "probability", "number", "integer", "ratio", "significant"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _scale(kind: str, values: pd.Series, currency: str) -> tuple[float, int, str
         return scale, digits, language.money_unit(currency, scale) if currency else ""
     if kind in ("percent", "probability"):
         return 1.0, (1 if 0 < largest < 0.1 and kind == "percent" else 0), ""
-    if kind == "integer":
+    if kind in ("integer", "significant"):
         return 1.0, 0, ""
     if kind == "ratio":
         return 1.0, 2, ""
@@ -81,6 +82,8 @@ def _figure(kind: str, scale: float, digits: int) -> Callable[[Any], Cell]:
             text, raw = language.chance(number), number
         elif kind == "percent":
             text, raw = language.percent(number, digits), number
+        elif kind == "significant":
+            text, raw = language.number(number, _digits(number)), number
         else:
             text, raw = language.number(number / scale, digits), number / scale
         return Cell(text, _raw(raw), "right down" if number < 0 else "right")
@@ -97,6 +100,12 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _digits(number: float) -> int:
+    """Returns the decimals that leave a number three figures."""
+    size = abs(number)
+    return 0 if size >= 100 or size == 0 or (size >= 1 and number.is_integer()) else min(2 - math.floor(math.log10(size)), 6)
 
 
 def _raw(number: float) -> str:

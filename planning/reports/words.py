@@ -99,10 +99,7 @@ def reuse(step: Step) -> str:
     """Returns why a step shows an earlier result; nothing where it was computed."""
     if step.status != "reused":
         return ""
-    source = step.facts.get("reused_from") or step.facts.get("from") or ""
-    reason = step.facts.get("reason") or ""
+    source = step.facts.get("reused_from")
     if isinstance(source, str) and source:
-        line = _("Reused from run {run}, because inputs, parameters and code are unchanged.").format(run=source)
-    else:
-        line = _("Reused from an earlier run, because inputs, parameters and code are unchanged.")
-    return line if not reason else f"{line} {reason}"
+        return _("Reused from run {run}, because inputs, parameters and code are unchanged.").format(run=source)
+    return _("Reused from an earlier run, because inputs, parameters and code are unchanged.")
