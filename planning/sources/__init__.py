@@ -3,7 +3,6 @@
 read_frame(path, ...)       any CSV, Parquet or Excel file as a typed frame (the commands on files)
 read_table(name, settings)  one canonical table of the workspace, checked, in the company's currency
 check_all(settings)         every configured table read and checked, all faults at once (`planning check`, data_check)
-fingerprint(name, settings) what a run writes down about an input: where it came from and its content's hash
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ _PLACES = {
     "read_table": "planning.sources.workspace",
     "check_table": "planning.sources.workspace",
     "check_all": "planning.sources.workspace",
-    "fingerprint": "planning.sources.workspace",
     "CheckResult": "planning.sources.workspace",
 }
-__all__ = ["CheckResult", "check_all", "check_table", "fingerprint", "read_frame", "read_raw", "read_table"]
+__all__ = ["CheckResult", "check_all", "check_table", "read_frame", "read_raw", "read_table"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +17,9 @@ import pyarrow as pa
 from planning.errors import DataError, Fault, did_you_mean
 from planning.sources.paths import input_file, kind_of
 from planning.tables.dates import DateOrder, date_order, to_dates
+from planning.tables.inference import as_text, infer, is_identifier
 from planning.tables.numbers import decimal_mark, to_numbers
-from planning.tables.raw import RawTable, blank, is_text, rows_text, shown
-
-SAMPLE = 200  # cells looked at before a whole column is tried as dates
+from planning.tables.raw import RawTable, is_text, rows_text, shown
 
 
 def read_raw(
@@ -66,8 +64,10 @@ def _read_parquet(path: Path, label: str) -> RawTable:
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
     for name in frame.columns:
-        if frame[name].dtype == object and frame[name].map(lambda cell: cell is None or isinstance(cell, str)).all() or isinstance(frame[name].dtype, pd.CategoricalDtype):
-            frame[name] = frame[name].astype("str")
+        column = frame[name]
+        texts = column.dtype == object and column.map(lambda cell: cell is None or isinstance(cell, str)).all()
+        if texts or isinstance(column.dtype, pd.CategoricalDtype):
+            frame[name] = column.astype("str")
     frame.columns = [str(name) for name in frame.columns]
     return RawTable(frame, label, rows, {"kind": "parquet"})
 
@@ -174,50 +174,5 @@ def _strict_dates(raw: RawTable, name: str, declared: str, order: str) -> np.nda
 def _plain(column: pd.Series, name: str, *, keep: bool) -> pd.Series:
     """Types a column nobody named: identifiers and words stay text, all-plain figures and ISO dates are read."""
     if not is_text(column):
-        if not keep:
-            return column
-        return as_text(column)
-    if column.dtype == object:
-        return as_text(column)
-    if keep or name == "unique_id" or name.casefold() == "id" or name.casefold().endswith(("_id", " id")):
-        return column
-    return infer(column)
-
-
-def infer(column: pd.Series) -> pd.Series:
-    """Returns a text column as numbers or dates where every cell is a plain figure or an ISO date, else unchanged."""
-    filled = column[~blank(column)] if blank(column.head(SAMPLE)).all() else column
-    head = filled.dropna().head(SAMPLE)
-    if head.empty:
-        return column
-    if head.str.fullmatch(r"\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+Z?)?").all():
-        read = to_dates(column, keep_time=True)
-        return column if read.bad.any() or read.ambiguous.any() else pd.Series(read.values, index=column.index)
-    if head.str.fullmatch(r"\s*[+-]?(?:0|[1-9]\d*|\d*\.\d+|\d+\.)(?:\.\d+)?(?:[eE][+-]?\d+)?\s*").all():
-        leading = column.str.match(r"\s*[+-]?0\d").fillna(False).any()
-        read = to_numbers(column)
-        if leading or read.bad.any() or read.nan_text or read.units.keys() - {""} or read.currencies:
-            return column
-        values = read.values
-        whole = not np.isnan(values).any() and np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53)
-        return pd.Series(values.astype(np.int64) if whole else values, index=column.index)
-    return column
-
-
-def as_text(column: pd.Series) -> pd.Series:
-    """Returns a column as text: whole numbers without a point, dates in ISO, missing stays missing."""
-    if isinstance(column.dtype, pd.StringDtype):
-        return column
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.strftime("%Y-%m-%d").astype("str")
-    if pd.api.types.is_integer_dtype(column.dtype):
-        return column.astype("str")
-
-    def cell_text(cell: Any) -> Any:
-        if cell is None or cell is pd.NaT or cell != cell:
-            return None
-        if isinstance(cell, float) and cell == int(cell):
-            return str(int(cell))
-        return str(cell)
-
-    return column.astype("object").map(cell_text).astype("str")
+        return as_text(column) if keep else column
+    return as_text(column) if keep or is_identifier(name) else infer(column)

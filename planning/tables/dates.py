@@ -155,7 +155,11 @@ def read_date(text: str, order: str = "") -> dt.datetime | str:
         if match and match["name"][:3].lower() in _MONTHS:
             return _moment(int(match["y"]), _MONTHS.index(match["name"][:3].lower()) + 1, int(match["d"] or 1), match)
     match = _YEAR.fullmatch(text)
-    return _moment(int(match["y"]), 1, 1, None) if match else "bad"
+    if match:
+        return _moment(int(match["y"]), 1, 1, None)
+    if re.fullmatch(r"1\d{12}", text):  # milliseconds since 1970, as HubSpot's interface writes them
+        return dt.datetime.fromtimestamp(int(text) / 1000, dt.UTC)
+    return "bad"
 
 
 def _moment(year: int, month: int, day: int, match: re.Match[str] | None) -> dt.datetime | str:

@@ -1,0 +1,277 @@
+"""A raw table → the canonical frame: columns found and typed, units and currencies made one, every fault collected.
+
+```
+Checked
+├── frame      the canonical columns that are there, in the fields' order, then the extra ones; one row a line
+├── rows       the row of the source each line stands in
+├── faults     faults and warnings, in the order found
+├── facts      encoding, delimiter, dialect, decimal, date order, currency, ...: what was found out
+├── left_out   (reason, rows)
+├── match      which of their columns is which field
+└── block      the [sources.X.columns] lines to paste; empty when every required column was found
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from planning.config import Settings, Source
+from planning.errors import Fault, did_you_mean
+from planning.tables.columns import Context, read_column
+from planning.tables.dates import date_order
+from planning.tables.dialects import (
+    PERCENT,
+    dialect_of,
+    expected_close_dates,
+    one_id_length,
+    outcome_from_marks,
+    stage_history_from_deals,
+)
+from planning.tables.inference import infer, is_identifier
+from planning.tables.matching import Match, guesses, match_columns
+from planning.tables.numbers import decimal_mark
+from planning.tables.raw import RawTable, shown
+from planning.tables.schema import DATED, NUMERIC, Field, fields_for, key_of
+
+ADDED_UP = ("units",)
+PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q"}
+
+
+@dataclass
+class Checked:
+    """One table after reading. See the module's picture."""
+
+    name: str
+    label: str
+    frame: pd.DataFrame
+    rows: np.ndarray
+    fields: tuple[Field, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    left_out: list[tuple[str, int]] = field(default_factory=list)
+    match: Match = field(default_factory=Match)
+    block: str = ""
+
+    @property
+    def key(self) -> list[str]:
+        """The key columns the frame has."""
+        return [name for name in key_of(self.fields) if name in self.frame.columns]
+
+    def count(self, severity: str) -> int:
+        """Returns how many faults of a severity there are."""
+        return sum(fault.severity == severity for fault in self.faults)
+
+    def say(self, mask: np.ndarray, column: str | None, found: str, fix: str, severity: str = "fault") -> None:
+        """Adds one fault for all lines where `mask` holds."""
+        Context(self.name, self.label, self.rows, self.faults).say(mask, column, found, fix, severity)
+
+
+def read_canonical(name: str, raw: RawTable, settings: Settings) -> Checked:
+    """Makes the canonical table `name` of a raw one; faults are collected, not raised.
+
+    Only columns that could be understood are in the frame. Amounts are in the company's currency afterwards.
+    """
+    source = settings.sources.get(name) or Source(path=raw.label)
+    if name == "stage_history":
+        raw = stage_history_from_deals(raw)
+    for column, value in source.constants.items():
+        raw.frame[column] = pd.Series([str(value)] * len(raw.frame), dtype="str")
+    fields = fields_for(name, settings.plan.by)
+    match = match_columns(fields, list(raw.frame.columns), source.columns)
+    checked = Checked(name, raw.label, pd.DataFrame(), raw.rows, fields, raw.facts, raw.faults, raw.left_out, match)
+    checked.facts["dialect"] = dialect_of(list(raw.frame.columns))
+    _say_declared(checked, list(raw.frame.columns))
+    context = _context(checked, raw.frame, source)
+    currency = _read_fields(checked, raw.frame, context)
+    _outcome(checked)
+    _say_missing(checked, raw.frame)
+    _keep_extra(checked, raw.frame, context)
+    _identifiers(checked)
+    _one_currency(checked, settings, currency)
+    if source.sum_to and not checked.count("fault"):
+        _sum_to(checked, source.sum_to)
+    return checked
+
+
+def _say_declared(checked: Checked, columns: list[str]) -> None:
+    """Faults of [sources.X.columns]: a field that does not exist, a column that is not there."""
+    place = f"[sources.{checked.name}.columns]"
+    names = [field.name for field in checked.fields]
+    for key in checked.match.unknown:
+        near = did_you_mean(key, names) or f" Fields: {', '.join(names)}."
+        found = f"{place} names '{key}', which is no field"
+        checked.faults.append(Fault(checked.label, None, key, found, near.strip()))
+    for ours, theirs in checked.match.wrong.items():
+        found = f"{place} says {ours} = {shown(theirs)}, but there is no such column"
+        near = did_you_mean(theirs, columns) or f" It has: {', '.join(columns[:12])}."
+        checked.faults.append(Fault(checked.label, None, ours, found, near.strip()))
+
+
+def _context(checked: Checked, frame: pd.DataFrame, source: Source) -> Context:
+    """Decides for the whole table: mark of decimals, order of day and month, scale of probabilities."""
+    theirs = checked.match.theirs
+    columns = {field.name: frame[theirs[field.name]] for field in checked.fields if field.name in theirs}
+    numeric = [columns[field.name] for field in checked.fields if field.type in NUMERIC and field.name in columns]
+    dated = [columns[field.name] for field in checked.fields if field.type in DATED and field.name in columns]
+    context = Context(
+        checked.name, checked.label, checked.rows, checked.faults, source.decimal, source.thousands, source.date_format,
+        percent=checked.facts["dialect"] in PERCENT, values=source.values,
+    )  # fmt: skip
+    if not source.decimal:
+        mark = decimal_mark(numeric)
+        context.decimal = mark.mark
+        if mark.against:
+            found = f"both {shown(mark.against)} and {shown(mark.proof)} occur: the mark of the decimals is not clear"
+            fix = f'Declare it in [sources.{checked.name}]: decimal = "," or decimal = "."'
+            checked.faults.append(Fault(checked.label, None, None, found, fix))
+        elif mark.doubtful:
+            found = f"{shown(mark.doubtful)} was read as thousands"
+            fix = f'If it is a decimal comma, declare decimal = "," in [sources.{checked.name}].'
+            checked.faults.append(Fault(checked.label, None, None, found, fix, "warning"))
+        elif mark.mark == ",":
+            checked.facts["decimal"] = f"comma, as in {mark.proof}"
+    if not source.date_format:
+        order = date_order(dated)
+        context.order = order.order
+        if order.order:
+            checked.facts["dates"] = f"{order.order} first, as {order.proof} proves"
+    return context
+
+
+def _read_fields(checked: Checked, frame: pd.DataFrame, context: Context) -> str:
+    """Reads every matched column into the canonical frame; returns the currency the cells or headers state."""
+    currencies, columns, said = [], {}, []
+    for each in checked.fields:
+        theirs = checked.match.theirs.get(each.name)
+        if theirs is None:
+            continue
+        read = read_column(each, frame[theirs], theirs, context)
+        columns[each.name] = read.values
+        currencies += [read.currency] if read.currency else []
+        said += [read.said] if read.said else []
+    checked.frame = pd.DataFrame(columns, index=frame.index)
+    if said:
+        checked.facts["units"] = "; ".join(said)
+    return currencies[0] if currencies else ""
+
+
+def _outcome(checked: Checked) -> None:
+    """Makes the outcome of deals from the CRM's marks, which win over a status column of the same export."""
+    if checked.name != "deals":
+        return
+    frame = checked.frame
+    if "is_won" in frame or "outcome" not in frame:
+        outcome, said = outcome_from_marks(frame)
+        if outcome is not None:
+            frame["outcome"] = outcome
+            checked.facts["outcome"] = f"from {said}"
+            if said == "the text of the stage":
+                found = "there is no outcome, so it was read from the text of the stage"
+                fix = "Export IsClosed and IsWon (or an outcome): they stay right when stages are renamed."
+                checked.faults.append(Fault(checked.label, None, "outcome", found, fix, "warning"))
+    marks = [name for name in ("is_won", "is_closed") if name in frame]
+    checked.frame = expected_close_dates(frame.drop(columns=marks))
+
+
+def _say_missing(checked: Checked, frame: pd.DataFrame) -> None:
+    """Faults for required columns that are not there, with the nearest, and the block to paste."""
+    declared_wrong = set(checked.match.wrong)
+    missing = [f for f in checked.fields if f.required and f.name not in checked.frame.columns]
+    if not missing:
+        return
+    free = checked.match.extra
+    best = guesses(missing, frame, free)
+    columns = list(frame.columns)
+    listed = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+    for each in missing:
+        if each.name in declared_wrong:
+            continue
+        guess = best.get(each.name)
+        fix = f"Did you mean '{guess}'? Paste the block below." if guess else f"It is needed: {each.description_en}."
+        if checked.name == "sales" and each.key == "yes" and each.name != "ds" and not guess:
+            fix += f" Or take '{each.name}' out of by in [plan]."
+        checked.faults.append(Fault(checked.label, None, each.name, f"no column '{each.name}'. It has: {listed}", fix))
+    lines = [f"[sources.{checked.name}.columns]"]
+    for each in missing:
+        text = best.get(each.name, "")
+        note = "best guess, check it" if text else f"{each.description_en}; one of: {', '.join(free[:8])}"
+        lines.append(f'{each.name} = "{text}"  # {note}')
+    checked.block = "\n".join(lines)
+
+
+def _keep_extra(checked: Checked, frame: pd.DataFrame, context: Context) -> None:
+    """Carries on the columns that are no field (features of a deal, drivers of sales), typed by what they hold."""
+    extra = {}
+    for name in checked.match.extra:
+        if name.startswith("column ") or frame[name].isna().all():
+            continue
+        ours = f"{name} (theirs)" if name in checked.frame.columns else name
+        column = frame[name].reset_index(drop=True)
+        extra[ours] = column if is_identifier(name) else infer(column, context.decimal or ".")
+    if extra:
+        checked.frame = pd.concat([checked.frame, pd.DataFrame(extra, index=checked.frame.index)], axis=1)
+
+
+def _identifiers(checked: Checked) -> None:
+    for each in checked.fields:
+        if each.type == "id" and each.name in checked.frame:
+            checked.frame[each.name], count = one_id_length(checked.frame[each.name])
+            if count:
+                checked.facts["identifiers"] = f"{count:,} Salesforce ids of 15 characters written as 18"
+
+
+def _one_currency(checked: Checked, settings: Settings, stated: str) -> None:
+    """Turns every amount into the company's currency by [rates]; a currency without a rate is a fault."""
+    frame, company = checked.frame, settings.company.currency
+    money = [f.name for f in checked.fields if f.type == "money" and f.unit == "currency" and f.name in frame]
+    if not money or not any(f.name == "currency" for f in checked.fields):
+        return
+    given = frame["currency"] if "currency" in frame else pd.Series(np.nan, frame.index, dtype="str")
+    codes = given.str.upper().replace("RMB", "CNY").fillna(stated or company)
+    rates = {code: settings.rate(code) for code in codes.unique()}
+    for code in sorted(code for code, rate in rates.items() if rate is None):
+        known = [company, *settings.rates]
+        fix = f"Write its rate into [rates]: {code} = {company} per {code}.{did_you_mean(code, known)}"
+        wrong = (codes == code).to_numpy()
+        column = checked.match.theirs.get("currency")
+        checked.say(wrong, column, f"currency {shown(code)} has no rate", fix)
+    factor = codes.map({code: rate if rate is not None else 1.0 for code, rate in rates.items()}).to_numpy(float)
+    others = [code for code in rates if code != company and rates[code] is not None]
+    if others:
+        checked.facts["currencies"] = f"{', '.join(sorted(others))} turned into {company}"
+    for name in money:
+        frame[name] = frame[name] * factor
+    frame["currency"] = pd.Series([company] * len(frame), index=frame.index, dtype="str")
+    order = [f.name for f in checked.fields if f.name in frame]
+    checked.frame = frame[order + [name for name in frame.columns if name not in order]]
+
+
+def _sum_to(checked: Checked, period: str) -> None:
+    """Adds up rows of one key inside each day, week, month or quarter; other figures are averaged."""
+    frame, key = checked.frame, checked.key
+    day = next((f.name for f in checked.fields if f.type == "date" and f.key == "yes" and f.name in frame), None)
+    if day is None or not len(frame):
+        return
+    frame[day] = frame[day].dt.to_period(PERIODS[period]).dt.start_time.astype("datetime64[us]")
+    money = {f.name for f in checked.fields if f.type == "money"}
+    plans: dict[str, Any] = {}
+    for name in frame.columns:
+        if name not in key:
+            numeric = pd.api.types.is_numeric_dtype(frame[name].dtype)
+            plans[name] = _total if name in money or name in ADDED_UP else "mean" if numeric else "first"
+    before = len(frame)
+    groups = frame.groupby(key, dropna=False, sort=False)
+    checked.frame = groups.agg(plans).reset_index()[list(frame.columns)]
+    checked.rows = pd.Series(checked.rows).groupby(groups.ngroup().to_numpy()).first().to_numpy()
+    checked.facts["summed"] = f"{before:,} rows to {len(checked.frame):,}, one a key and {period}"
+
+
+def _total(values: pd.Series) -> float:
+    return values.sum(min_count=1)
+
+

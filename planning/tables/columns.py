@@ -1,0 +1,223 @@
+"""One column of an export → one field: typed, in the field's unit, with a fault for each kind of thing wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from planning.errors import Fault, did_you_mean
+from planning.tables.dates import to_dates
+from planning.tables.inference import as_text
+from planning.tables.matching import header_unit
+from planning.tables.numbers import to_numbers
+from planning.tables.raw import rows_text, shown
+from planning.tables.schema import NUMERIC, Field, value_aliases
+
+TRUE = {"true", "1", "1.0", "yes", "y", "x", "t", "wahr", "ja", "是", "真", "有"}
+FALSE = {"false", "0", "0.0", "no", "n", "f", "falsch", "nein", "否", "假", "无"}
+LONGEST_LIST = 6  # values listed in one fault
+
+
+@dataclass
+class Context:
+    """What reading a column needs to know of its table."""
+
+    table: str
+    label: str
+    rows: np.ndarray
+    faults: list[Fault]
+    decimal: str = "."
+    thousands: str = ""
+    date_format: str = ""
+    order: str = ""
+    percent: bool = False
+    values: Mapping[str, Mapping[str, str]] | None = None
+
+    def say(self, mask: np.ndarray, column: str, found: str, fix: str, severity: str = "fault") -> None:
+        """Adds one fault for all rows where `mask` holds; `found` may hold `{rows}` for the count of the others."""
+        at = np.flatnonzero(mask)
+        if len(at):
+            found = found + rows_text(self.rows[at])
+            self.faults.append(Fault(self.label, int(self.rows[at[0]]), column, found, fix, severity))
+
+
+@dataclass
+class Read:
+    """A column as a field: its values, and the currency and percent sign its cells or header stated."""
+
+    values: pd.Series
+    currency: str = ""
+    said: str = ""
+
+
+def read_column(field: Field, column: pd.Series, theirs: str, context: Context) -> Read:
+    """Returns `column` in the type and unit of `field`; everything wrong is added to the context's faults."""
+    if field.type in NUMERIC:
+        return _numbers(field, column, theirs, context)
+    readers: dict[str, Callable[..., pd.Series]] = {
+        "date": _dates, "timestamp": _dates, "flag": _flags, "choice": _choices, "id": _texts, "text": _texts,
+    }
+    return Read(readers[field.type](field, column, theirs, context))
+
+
+def _first(column: pd.Series, mask: np.ndarray) -> object:
+    return column.iloc[int(np.flatnonzero(mask)[0])]
+
+
+def _numbers(field: Field, column: pd.Series, theirs: str, context: Context) -> Read:
+    read = to_numbers(column, context.decimal, context.thousands)
+    if read.bad.any():
+        context.say(read.bad, theirs, f"{shown(_first(column, read.bad))} is no number", _number_fix(column, read.bad))
+    if read.not_finite.any():
+        said = f"{shown(_first(column, read.not_finite))} is not a finite figure a company can have"
+        context.say(read.not_finite, theirs, said, "Write the number, or leave the cell empty.")
+    if read.nan_text:
+        found = f"{read.nan_text:,} cells say NaN, NULL or the like and were read as empty"
+        context.faults.append(Fault(context.label, None, theirs, found, "Leave such cells empty.", "warning"))
+    _mixed_units(read.units, column, theirs, context)
+    currency = _one_currency(read.currencies, theirs, context)
+    factor, header_currency = header_unit(theirs)
+    values = np.where(read.not_finite, np.nan, read.values) * factor
+    said = f"{theirs}: times {factor:,.0f}" if factor != 1 else ""
+    if field.type == "rate":
+        values = _rates(values, "%" in read.units, theirs, context)
+    elif "%" in read.units and field.unit == "percent":
+        values = values * 100
+    _range(field, values, theirs, context)
+    return Read(pd.Series(values, index=column.index, dtype="float64"), currency or header_currency, said)
+
+
+def _number_fix(column: pd.Series, bad: np.ndarray) -> str:
+    cell = str(_first(column, bad)).strip()
+    if cell.startswith("="):
+        return "It is a formula: save its value instead."
+    if "," in cell and "." in cell:
+        return 'Write a plain number, or declare the mark of the decimals: decimal = ","'
+    return "Write a plain number, or leave the cell empty."
+
+
+def _mixed_units(units: Mapping[str, int], column: pd.Series, theirs: str, context: Context) -> None:
+    """Thousands beside plain figures, or percents beside shares, in one column are a fault."""
+    if len(units) > 1:
+        examples = [shown(column.iloc[at]) for _unit, at in sorted(units.items(), key=lambda item: item[1])][:3]
+        row = int(context.rows[sorted(units.values())[1]])
+        found = f"mixed units: {' and '.join(examples)} stand in one column"
+        context.faults.append(Fault(context.label, row, theirs, found, "Write all cells in one unit."))
+
+
+def _one_currency(currencies: Mapping[str, int], theirs: str, context: Context) -> str:
+    if len(currencies) > 1:
+        row = int(context.rows[sorted(currencies.values())[1]])
+        found = f"mixed currencies: {', '.join(currencies)} are written in the cells"
+        context.faults.append(Fault(context.label, row, theirs, found, "Put the currency into a column of its own."))
+    return next(iter(currencies), "")
+
+
+def _rates(values: np.ndarray, signed: bool, theirs: str, context: Context) -> np.ndarray:
+    """Brings a rate to 0-1: known percents are divided, a column of 0-100 is recognised, a mix is a fault."""
+    filled = values[~np.isnan(values)]
+    if signed or not len(filled):
+        return values
+    above, between = values > 1, (values > 0) & (values < 1)
+    if context.percent:
+        return values / 100
+    if not above.any() or (values > 100).any():
+        return values
+    if between.any():
+        found = f"values of 0 to 1 and of 0 to 100 in one column, such as {filled[filled > 1][0]:g}"
+        context.say(above, theirs, found, "Write all of them as shares of 1, or all as percents.")
+        return np.where(above, np.nan, values)
+    found = f"read as percents (0 to 100), since the largest is {filled.max():g} and none lies between 0 and 1"
+    context.faults.append(Fault(context.label, None, theirs, found, "Nothing to do if that is right.", "warning"))
+    return values / 100
+
+
+def _range(field: Field, values: np.ndarray, theirs: str, context: Context) -> None:
+    low, high, open_low = field.bounds
+    with np.errstate(invalid="ignore"):
+        wrong = (values < low) | (values > high) | ((values == low) if open_low else False)
+    if wrong.any():
+        allowed = field.allowed.replace("..", " to ")
+        found = f"{values[wrong][0]:g} is outside {allowed}"
+        context.say(wrong, theirs, found, f"{field.name} is {field.unit or 'a number'}, allowed: {allowed}.")
+
+
+def _dates(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
+    read = to_dates(column, context.date_format, context.order, keep_time=field.type == "timestamp")
+    if read.bad.any():
+        form = f" of the form {context.date_format}" if context.date_format else ""
+        cell = _first(column, read.bad)
+        fix = "Write it as 2026-12-31."
+        if str(cell).strip().startswith("="):
+            fix = "It is a formula: save its value instead."
+        elif str(cell).replace(".", "").isdigit() and 20_000 < float(str(cell)) < 80_000:
+            fix = "It looks like Excel's number of a day: format the column as a date and save again."
+        context.say(read.bad, theirs, f"{shown(cell)} is no date{form}", fix)
+    if read.ambiguous.any():
+        found = f"{shown(_first(column, read.ambiguous))} may be day or month first"
+        fix = f'Declare it in [sources.{context.table}]: date_format = "%d/%m/%Y" or "%m/%d/%Y"'
+        context.say(read.ambiguous, theirs, found, fix)
+    return pd.Series(read.values, index=column.index)
+
+
+def _flags(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column.astype("boolean").fillna(False).astype(bool)
+    texts = as_text(column).str.strip().str.casefold()
+    known = texts.isin(TRUE | FALSE).to_numpy() | texts.isna().to_numpy() | (texts == "").to_numpy()
+    if not known.all():
+        context.say(~known, theirs, f"{shown(_first(column, ~known))} is neither yes nor no", "Write true or false.")
+    return texts.isin(TRUE)
+
+
+def _choices(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
+    declared = (context.values or {}).get(field.name, {})
+    texts = strip_text(as_text(column))
+    mapping = {**{choice.casefold(): choice for choice in field.choices}, **value_aliases(context.table, field.name)}
+    mapping.update({theirs_value.casefold(): ours for theirs_value, ours in declared.items()})
+    out = texts.str.casefold().map(mapping).astype("str")
+    wrong = (out.isna() & texts.notna()).to_numpy() | (~out.isin(field.choices) & out.notna()).to_numpy()
+    if wrong.any():
+        values = list(dict.fromkeys(texts[wrong]))
+        listed = ", ".join(shown(value) for value in values[:LONGEST_LIST])
+        listed += ", ..." if len(values) > LONGEST_LIST else ""
+        near = did_you_mean(values[0], field.choices)
+        fix = (
+            f"Allowed: {', '.join(field.choices)}.{near} Say what yours mean in [sources.{context.table}.values."
+            f'{field.name}], such as "{values[0]}" = "{field.choices[0]}"'
+        )
+        context.say(wrong, theirs, f"{listed} {'is' if len(values) == 1 else 'are'} no {field.name}", fix)
+    return out
+
+
+def _texts(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
+    texts = strip_text(as_text(column))
+    formula = texts.str.startswith("=").fillna(False).to_numpy(dtype=bool)
+    if formula.any():
+        kept = texts.str.extract(r'^="(.*)"$')[0].astype("str")  # Excel's way to keep 00123 as text
+        texts = texts.where(~(formula & kept.notna().to_numpy()), kept)
+        formula &= kept.isna().to_numpy()
+    if formula.any():
+        severity = "fault" if field.type == "id" or field.key else "warning"
+        fix = "Save its value instead." if severity == "fault" else "It is kept as text and never computed."
+        context.say(formula, theirs, f"{shown(_first(texts, formula))} is a formula", fix, severity)
+    declared = (context.values or {}).get(field.name)
+    if declared:
+        texts = texts.map(lambda text: declared.get(text, text), na_action="ignore").astype("str")
+    return texts
+
+
+def strip_text(column: pd.Series) -> pd.Series:
+    """Returns text cells without spaces around them; an empty cell is missing."""
+    cells = pa.array(column, type=pa.large_string(), from_pandas=True)
+    trimmed = pc.utf8_trim_whitespace(cells)
+    trimmed = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    if trimmed.equals(cells):
+        return column
+    stripped = trimmed.to_pandas(types_mapper=lambda kind: pd.StringDtype(na_value=np.nan))
+    return stripped.set_axis(column.index)
