@@ -72,6 +72,7 @@ class Job:
         self.client: Client | None = None
         self.reason: str | None = None
         self.cell: int | None = None
+        self.logged = 0
         self._cell_started = 0.0
         self._done = threading.Event()
 
@@ -148,11 +149,8 @@ class Job:
     def _cause(self, name: str, value: str, source: str = "") -> dict[str, Any]:
         cell = self.client.nb.cells[self.cell] if self.client and self.cell is not None else None
         source = source or (cell.source if cell is not None else "")
-        # papermill's injected cell is not in the source notebook; people count the cells they wrote.
-        injected = self.client.injected if self.client else None
-        before = injected is not None and self.cell is not None and injected < self.cell
         return {
-            "cell": None if self.cell is None else self.cell + 1 - before,
+            "cell": self.client.source_cell(self.cell) if self.client and self.cell is not None else None,
             "name": name,
             "message": _one_line(name, value),
             "source": next((line for line in source.splitlines() if line.strip() and not line.startswith("#")), ""),
@@ -223,7 +221,7 @@ class Client(PapermillNotebookClient):
         self.exit_code: int | None = None
         self.kernel_pid: int | None = None
         self.cpu_seconds = 0.0
-        self._written = 0
+        self._kept = 0
         self._in_cell = 0
         cells = enumerate(self.nb.cells)
         self.injected = next((i for i, cell in cells if "injected-parameters" in cell.metadata.get("tags", [])), None)
@@ -258,16 +256,26 @@ class Client(PapermillNotebookClient):
         """Keeps an output, unless the cell or the notebook has written more than its share."""
         size = _size(msg)
         self._in_cell += size
-        self._written += size
-        if msg["msg_type"] == "stream" and self._written <= NOTEBOOK_OUTPUT:
+        if msg["msg_type"] == "stream" and self.job.logged + size <= NOTEBOOK_OUTPUT:
+            self.job.logged += size
             self.job.stream.write(msg["content"]["text"])
             self.job.stream.flush()
-        if msg["msg_type"] != "error" and (self._in_cell > CELL_OUTPUT or self._written > NOTEBOOK_OUTPUT):
-            text = f"output of cell {cell_index + 1} was cut at {CELL_OUTPUT / 1e6:g} MB"
-            if text not in self.cut:
-                self.cut.append(text)
+        if msg["msg_type"] != "error" and self._in_cell > CELL_OUTPUT:
+            self._cut(f"output of cell {self.source_cell(cell_index)} was cut at {CELL_OUTPUT / 1e6:g} MB")
+            return None
+        self._kept += size
+        if msg["msg_type"] != "error" and self._kept > NOTEBOOK_OUTPUT:
+            self._cut(f"output of the notebook was cut at {NOTEBOOK_OUTPUT / 1e6:g} MB")
             return None
         return super().output(outs, msg, display_id, cell_index)
+
+    def _cut(self, text: str) -> None:
+        if text not in self.cut:
+            self.cut.append(text)
+
+    def source_cell(self, index: int) -> int:
+        """Returns a cell's number as people count them in the source; papermill's injected cell is not theirs."""
+        return index + 1 - (self.injected is not None and self.injected < index)
 
 
 def _size(msg: dict[str, Any]) -> int:
@@ -283,6 +291,8 @@ class Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, job: Job, **_options: Any) -> Any:
         save, last = nb_man.save, time.monotonic()
+        # What the kernel's process writes outside of cells: warnings of libraries, the last words of a crash.
+        noise = job.log.with_suffix(".kernel.log")
 
         def sometimes(**options: Any) -> None:
             nonlocal last
@@ -301,9 +311,14 @@ class Engine(NBClientEngine):
                 shutdown_kernel="immediate",
                 resources={"metadata": {"path": str(job.notebook.parent)}},
             )
-            return job.client.execute(env={**os.environ, **job.environment})
+            with noise.open("w") as stream:
+                environment = {**os.environ, **job.kernel.limits, **job.environment}
+                return job.client.execute(env=environment, stdout=stream, stderr=stream)
         finally:
             nb_man.save = save
+            with contextlib.suppress(OSError):
+                if noise.stat().st_size == 0:
+                    noise.unlink()
 
 
 papermill_engines.register(ENGINE, Engine)

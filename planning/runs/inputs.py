@@ -26,7 +26,7 @@ TOOLS = (
 )  # fmt: skip
 _SOURCES = {".py", ".csv", ".po", ".mplstyle"}
 # Nothing of these changes what a notebook leaves behind.
-_ASIDE = ("cli", "reports", "_workspace", "whatif")
+_ASIDE = ("cli", "_workspace", "whatif")
 _ASIDE_RUNS = ("step.py", "emit.py", "parameters.py")
 
 
@@ -44,7 +44,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-@functools.cache
 def package_sha256() -> str:
     """Returns one hash of all source of the package that can change a result."""
     digest = hashlib.sha256()
@@ -61,6 +60,7 @@ class Inputs:
 
     def __init__(self, root: Path, settings: Any):
         self.root, self.settings = root, settings
+        self.package = package_sha256()
         self._known: dict[str, dict[str, Any] | None] = {}
 
     def of(self, declared: Declaration) -> dict[str, dict[str, Any]]:
@@ -131,6 +131,7 @@ def key(
     inputs: Mapping[str, Mapping[str, Any]],
     earlier: Mapping[str, Path],
     settings_sha256: str,
+    package: str,
 ) -> str | None:
     """Returns the hash of all a step's results rest on; None for a notebook that declares nothing (no `begin`)."""
     if not declared.begins:
@@ -139,7 +140,7 @@ def key(
         "notebook": notebook_sha256(declared.path), "parameters": dict(parameters),
         "inputs": {name: entry["sha256"] for name, entry in inputs.items()},
         "earlier": {name: content_sha256(folder / "manifest.json") for name, folder in earlier.items()},
-        "settings": settings_sha256, "package": package_sha256(), "versions": versions(),
+        "settings": settings_sha256, "package": package, "versions": versions(),
     })  # fmt: skip
 
 

@@ -85,6 +85,7 @@ class _Running:
         self.root, self.settings, self.plan, self.options, self.show = root, settings, plan, options, show
         self.steps = {step.notebook: _waiting(step) for step in plan.steps}
         self.started = time.monotonic()
+        self.inputs = inputs.Inputs(root, settings)
         self.folder = RunFolder(
             layout.reports(root),
             plan.flow,
@@ -98,7 +99,7 @@ class _Running:
                 "parameters": {s.notebook: s.parameters for s in plan.steps},
                 "inputs": {},
                 "versions": inputs.versions(),
-                "package_sha256": inputs.package_sha256(),
+                "package_sha256": self.inputs.package,
                 "kernel": {},
                 "steps": list(self.steps.values()),
                 "error": None,
@@ -106,7 +107,6 @@ class _Running:
                 **options.extra,
             },
         )
-        self.inputs = inputs.Inputs(root, settings)
         self.settings_sha256 = self.inputs.settings_sha256()
         self.earlier = reuse.Earlier(layout.reports(root))
         self.kernels: Any = None
@@ -120,7 +120,7 @@ class _Running:
             with self._signals():
                 self._all_steps()
             return self._close()
-        except PlanningError:
+        except BaseException:  # the folder stays as it is; the next command marks it lost
             self.folder.abandon()
             raise
         finally:
@@ -194,7 +194,12 @@ class _Running:
         row["seed"] = step.declared.seed
         row["earlier"] = {name: path.parent.parent.name for name, path in step.outside.items()}
         row["key"] = inputs.key(
-            step.declared, step.parameters, row["inputs"], self._earlier(step), self.settings_sha256
+            step.declared,
+            step.parameters,
+            row["inputs"],
+            self._earlier(step),
+            self.settings_sha256,
+            self.inputs.package,
         )
         with self.mutex:
             self.folder.record["inputs"].update(row["inputs"])
@@ -254,7 +259,8 @@ class _Running:
 
         with self.mutex:
             if self.kernels is None:
-                self.kernels = kernels.source(self.settings.run.kernel, self.options.jobs)
+                notebooks = [step.declared.path for step in self.plan.steps]
+                self.kernels = kernels.source(self.settings.run.kernel, self.options.jobs, notebooks)
                 self.folder.record["kernel"] = {"kind": self.kernels.kind, "why": self.kernels.why}
         return self.kernels
 
@@ -361,4 +367,4 @@ def _waiting(step: Planned) -> dict[str, Any]:
 def _said(manifest: dict[str, Any] | None) -> dict[str, Any]:
     if manifest is None:
         return {}
-    return {key: manifest[key] for key in ("title", "state", "answer")} | {"language": manifest["language"]}
+    return {key: manifest[key] for key in ("title", "state", "answer", "numbers", "language")}
