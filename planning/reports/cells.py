@@ -105,7 +105,8 @@ def _number(value: Any) -> float | None:
 def _digits(number: float) -> int:
     """Returns the decimals that leave a number three figures."""
     size = abs(number)
-    return 0 if size >= 100 or size == 0 or (size >= 1 and number.is_integer()) else min(2 - math.floor(math.log10(size)), 6)
+    whole = size >= 100 or size == 0 or (size >= 1 and number.is_integer())
+    return 0 if whole else min(2 - math.floor(math.log10(size)), 6)
 
 
 def _raw(number: float) -> str:

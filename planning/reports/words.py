@@ -47,7 +47,7 @@ def duration(seconds: float | None) -> str:
     minutes = round(seconds / 60)
     if minutes < 90:
         return language.number(minutes) + NARROW + _("min")
-    return f"{minutes // 60}{NARROW}{_('h')} {minutes % 60}{NARROW}{_('min')}"
+    return _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)
 
 
 def moment(when: dt.datetime | None) -> str:
