@@ -120,9 +120,7 @@ def split(curves: AllCells, total: float, lo, hi, rules: Rules) -> Solution:
     if not len(informed):
         return Solution(x, float("nan"), np.zeros(len(rules.words)), 0.0)
     fixed_part = (rules.groups.member * x).sum(axis=1) - (rules.groups.member[:, informed] * x[informed]).sum(axis=1)
-    groups = Groups(
-        rules.groups.member[:, informed], rules.groups.floor - fixed_part, rules.groups.cap - fixed_part
-    )
+    groups = Groups(rules.groups.member[:, informed], rules.groups.floor - fixed_part, rules.groups.cap - fixed_part)
     table = curves.table(lo, hi)
     found = solve(table, rest, lo[informed], hi[informed], groups)
     x[informed] = found.x
@@ -204,7 +202,11 @@ def _summary(response, curves, allocated, cents, solution, rules, total, move_li
     free = (rules.hi > rules.lo)[response.informed]
     slope = curves.marginal(allocated)[:, free] if free.any() else curves.marginal(allocated)
     weight = np.maximum(allocated[response.informed][free] if free.any() else allocated[response.informed], 1e-9)
-    per_unit = slope @ (weight / weight.sum()) * (solution.price / max(float((slope @ (weight / weight.sum())).mean()), 1e-300))
+    per_unit = (
+        slope
+        @ (weight / weight.sum())
+        * (solution.price / max(float((slope @ (weight / weight.sum())).mean()), 1e-300))
+    )
     summary |= {
         "expected_gain": float(gain.mean()), "expected_gain_lo": lo, "expected_gain_hi": hi,
         "expected_gain_interval": [lo, hi], "gain_probability": float((gain > 0).mean()),

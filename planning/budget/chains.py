@@ -14,6 +14,7 @@ from planning.budget.curves import shape
 from planning.budget.fit import CENTRE_SD, TAU_START, TAU_WEIGHT, Fit, Scaled, Whitener, draw_fit
 
 CHUNK = 1_500_000  # numbers a chunk of regions may hold at once
+MANY = 30_000_000  # above this the carry-over of all draws is the fitted one: with so many cells it is known well
 
 
 class _Likelihood:
@@ -24,13 +25,12 @@ class _Likelihood:
         self.whiten = Whitener(data.base[regions], data.seen[regions], fit.rho)
         self.y = self.whiten(data.y[regions][..., None])[..., 0]
         self.learn, self.gather = data.learn[regions], data.gather
-        z, alpha = data.z[regions], 1 / (1 + np.exp(-logit_alpha))
+        z, alpha = data.z[regions].astype(np.float32), (1 / (1 + np.exp(-logit_alpha))).astype(np.float32)[:, None, :]
         state = np.repeat(z[None, ..., 0], len(alpha), axis=0)
-        carried = np.empty((*state.shape, z.shape[2]))
+        self.carried = np.empty((z.shape[1], *state.shape[:2], z.shape[2]), np.float32)
         for t in range(z.shape[2]):
-            state = state if t == 0 else alpha[:, None, :] * state + (1 - alpha[:, None, :]) * z[None, ..., t]
-            carried[..., t] = state
-        self.carried = carried
+            state = state if t == 0 else alpha * state + (1 - alpha) * z[None, ..., t]
+            self.carried[..., t] = state.transpose(2, 0, 1)
         region, line, *rest = data.rows
         inside = (region >= regions.start) & (region < regions.stop)
         self.rows = (region[inside] - regions.start, line[inside], *(v[inside] for v in rest))
@@ -38,15 +38,15 @@ class _Likelihood:
     def __call__(self, theta: np.ndarray) -> np.ndarray:
         """Return the log-likelihood (draws, regions) at theta (draws, regions, 2L)."""
         lines = self.learn.shape[1]
-        level, half = np.exp(theta[..., :lines]), np.exp(theta[..., lines:])
+        level, half = np.exp(theta[..., :lines]).astype(np.float32), np.exp(theta[..., lines:]).astype(np.float32)
         value = np.zeros(theta.shape[:2])
-        fitted = np.zeros((*theta.shape[:2], self.carried.shape[-1]))
+        fitted = np.zeros((*theta.shape[:2], self.carried.shape[-1]), np.float32)
         for j in range(lines):
             fitted += (level[..., j] * self.learn[:, j])[..., None] * shape(
-                self.carried[:, :, j], half[..., j, None], self.form
+                self.carried[j], half[..., j, None], self.form
             )
         if self.gather is not None:
-            fitted = fitted @ self.gather.T
+            fitted = fitted @ self.gather.T.astype(np.float32)
         residual = self.y - self._project(fitted)
         value -= 0.5 * np.einsum("drt,drt->dr", residual, residual) / self.sigma**2
         region, line, z0, z1, delta, se = self.rows
@@ -90,21 +90,18 @@ def sample(data: Scaled, fit: Fit, draws: int, rng: np.random.Generator, *, swee
     width = max(1, CHUNK // (draws * lines * data.z.shape[2]))
     chunks = [slice(i, min(i + width, len(data.z))) for i in range(0, len(data.z), width)]
     root = np.linalg.cholesky(np.linalg.inv(fit.blocks))
-    like = [_Likelihood(data, fit, part, logit_alpha) for part in chunks] if len(chunks) == 1 else None
-    value = np.concatenate([_make(like, i, data, fit, part, logit_alpha)(theta[:, part]) for i, part in enumerate(chunks)], 1)
+    carry_over = logit_alpha if draws * data.z.size <= MANY else fit.logit_alpha[None]
+    like = [_Likelihood(data, fit, part, carry_over) for part in chunks]
+    value = np.concatenate([one(theta[:, part]) for one, part in zip(like, chunks, strict=True)], axis=1)
     for turn in range(sweeps):
         centre, tau = _hyper(theta, fit.prior_centre, tau, rng)
         scale = (2.4 if turn % 2 else 1.0) / np.sqrt(2 * lines)
-        for i, part in enumerate(chunks):
+        for one, part in zip(like, chunks, strict=True):
             noise = rng.normal(size=theta[:, part].shape)
             trial = theta[:, part] + scale * np.einsum("rij,drj->dri", root[part], noise, optimize=True)
-            trial_value = _make(like, i, data, fit, part, logit_alpha)(trial)
+            trial_value = one(trial)
             gain = trial_value - value[:, part] + _prior(trial, centre, tau) - _prior(theta[:, part], centre, tau)
             taken = np.log(rng.random(gain.shape)) < gain
             theta[:, part] = np.where(taken[..., None], trial, theta[:, part])
             value[:, part] = np.where(taken, trial_value, value[:, part])
     return theta
-
-
-def _make(like, i, data, fit, part, logit_alpha):
-    return like[i] if like is not None else _Likelihood(data, fit, part, logit_alpha)

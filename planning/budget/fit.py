@@ -61,19 +61,23 @@ class Fit:
     prior_centre: np.ndarray
 
 
-def carry_matrix(alpha: np.ndarray, periods: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the carry-over of each line as matrices (L, T, T), and their derivative by alpha; rows sum to nearly 1."""
-    lag = np.subtract.outer(np.arange(periods), np.arange(periods))
-    inside = (lag >= 0) & (lag < 60)
-    lag = np.where(inside, lag, 0)
-    a = alpha[:, None, None]
-    weight = np.where(inside, (1 - a) * a**lag, 0.0)
-    slope = np.where(inside, -(a**lag) + (1 - a) * lag * a ** np.maximum(lag - 1, 0), 0.0)
-    # The first period carries as if its spend had run before the history began.
-    first = np.arange(periods)
-    weight[:, :, 0] = alpha[:, None] ** first
-    slope[:, :, 0] = first * alpha[:, None] ** np.maximum(first - 1, 0)
-    return weight, slope
+def carry(z: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return spend with geometric carry-over and its derivative by alpha, both (R, T, L), from z (R, L, T) and alpha (L,).
+
+    Steady spend keeps its amount; the first period carries as if its spend had run before the history began.
+    """
+    x = np.ascontiguousarray(z.transpose(2, 0, 1))
+    out, slope = np.empty_like(x), np.zeros_like(x)
+    out[0] = x[0]
+    fresh = (1 - alpha) * x
+    for t in range(1, len(x)):
+        np.multiply(out[t - 1], alpha, out=out[t])
+        out[t] += fresh[t]
+    gap = out[:-1] - x[1:]
+    for t in range(1, len(x)):
+        np.multiply(slope[t - 1], alpha, out=slope[t])
+        slope[t] += gap[t - 1]
+    return out.transpose(1, 0, 2), slope.transpose(1, 0, 2)
 
 
 class Whitener:
@@ -108,14 +112,13 @@ def _parts(data: Scaled, form: str, theta: np.ndarray, logit_alpha: np.ndarray, 
     """Return the fitted contributions (R, T, L) and, where asked, their derivatives by level/half (R, T, 2L) and alpha."""
     lines = data.z.shape[1]
     alpha = 1 / (1 + np.exp(-logit_alpha))
-    weight, slope = carry_matrix(alpha, data.z.shape[2])
-    carried = np.einsum("lts,rls->rtl", weight, data.z, optimize=True)
+    carried, slope = carry(data.z, alpha)
     level, half = np.exp(theta[:, None, :lines]), np.exp(theta[:, None, lines:])
     level = level * data.learn[:, None, :]
     fitted = level * shape(carried, half, form)
     if not derivatives:
         return _gathered(data, fitted), None, None
-    moved = np.einsum("lts,rls->rtl", slope, data.z, optimize=True) * (alpha * (1 - alpha))
+    moved = slope * (alpha * (1 - alpha))
     own = np.concatenate([fitted, level * shape_by_log_k(carried, half, form)], axis=2)
     shared = level * shape_slope(carried, half, form) * moved
     return _gathered(data, fitted), _gathered(data, own), _gathered(data, shared)
@@ -232,9 +235,7 @@ def _autocorrelation(residual: np.ndarray, seen: np.ndarray) -> float:
     return float(top / max((residual[:, :-1] ** 2 * pair).sum(), 1e-12))
 
 
-def fit_form(
-    data: Scaled, form: str, *, spread: float | None = None, rounds: int = 40, tolerance: float = 2e-3
-) -> Fit:
+def fit_form(data: Scaled, form: str, *, spread: float | None = None, rounds: int = 40, tolerance: float = 2e-3) -> Fit:
     """Fit one form; the noise's autocorrelation is measured in a first pass and whitened in a second when it matters.
 
     ``spread`` fixes how far cells may differ from their line's centre (large: no pooling, near zero: full pooling).
@@ -274,7 +275,19 @@ def _fit(data, form, rho, start: Fit | None, rounds, tolerance, spread: float | 
     schur = corner - (border.transpose(0, 2, 1) @ np.linalg.solve(blocks, border)).sum(axis=0)
     evidence = _evidence(system, theta, centre, logit_alpha, tau, sigma, blocks, schur)
     return Fit(
-        form, theta, centre, logit_alpha, tau, sigma, rho, blocks, border, schur, evidence, residual, system.prior_centre
+        form,
+        theta,
+        centre,
+        logit_alpha,
+        tau,
+        sigma,
+        rho,
+        blocks,
+        border,
+        schur,
+        evidence,
+        residual,
+        system.prior_centre,
     )
 
 

@@ -25,7 +25,13 @@ SAID = {"D": "daily", "W": "weekly", "MS": "monthly", "QS": "quarterly", "YS": "
 def _columns(frame: pd.DataFrame, needed: Iterable[str], file: str) -> list[Fault]:
     has = [str(c) for c in frame.columns]
     return [
-        Fault(file, 1, name, "the column is missing", f"Add it, or rename one of: {', '.join(has)}.{did_you_mean(name, has)}")
+        Fault(
+            file,
+            1,
+            name,
+            "the column is missing",
+            f"Add it, or rename one of: {', '.join(has)}.{did_you_mean(name, has)}",
+        )
         for name in needed
         if name not in has
     ]
@@ -37,12 +43,18 @@ def _numbers(frame, column: str, file: str, faults: list[Fault], *, empty: bool 
     blank = raw.isna() | raw.astype(str).str.strip().eq("")
     values = pd.to_numeric(raw.where(~blank), errors="coerce").astype(float)
     for at in np.flatnonzero((values.isna() & ~blank).to_numpy())[:5]:
-        faults.append(Fault(file, int(at) + 2, column, f"found '{raw.iloc[at]}'", "Write a plain number such as 1234.56."))
+        faults.append(
+            Fault(file, int(at) + 2, column, f"found '{raw.iloc[at]}'", "Write a plain number such as 1234.56.")
+        )
     for at in np.flatnonzero((~np.isfinite(values.to_numpy()) & ~values.isna().to_numpy()) | (values.abs() > 1e15))[:5]:
-        faults.append(Fault(file, int(at) + 2, column, f"found {raw.iloc[at]}, which is no amount", "Correct the value."))
+        faults.append(
+            Fault(file, int(at) + 2, column, f"found {raw.iloc[at]}, which is no amount", "Correct the value.")
+        )
     if not empty:
         for at in np.flatnonzero(blank.to_numpy())[:5]:
-            faults.append(Fault(file, int(at) + 2, column, "the cell is empty", "Write the number; 0 where nothing was spent."))
+            faults.append(
+                Fault(file, int(at) + 2, column, "the cell is empty", "Write the number; 0 where nothing was spent.")
+            )
     return values
 
 
@@ -169,18 +181,26 @@ def check_outcome(frame: pd.DataFrame, file: str = "outcome") -> tuple[pd.DataFr
         raise DataError(faults=faults)
     empty = int(clean["outcome"].isna().sum())
     if empty:
-        warnings.append(Fault(file, None, "outcome", f"{empty} empty cell(s)", "Those periods are left out.", "warning"))
+        warnings.append(
+            Fault(file, None, "outcome", f"{empty} empty cell(s)", "Those periods are left out.", "warning")
+        )
     return clean, warnings
 
 
-def check_regions(spend: pd.DataFrame, outcome: pd.DataFrame, file: str = "spend", other: str = "outcome") -> list[Fault]:
+def check_regions(
+    spend: pd.DataFrame, outcome: pd.DataFrame, file: str = "spend", other: str = "outcome"
+) -> list[Fault]:
     """Compare the regions of both tables: spend without outcome is a fault, outcome without spend a warning."""
     paid, sold = set(spend["region"]), set(outcome["region"])
     faults, warnings = [], []
     for name in sorted(paid - sold):
         at = int(np.flatnonzero((spend["region"] == name).to_numpy())[0])
         guess = nearest(name, sorted(sold))
-        fix = f"Did you mean '{guess}'?" if guess else f"{other} has: {', '.join(sorted(sold)[:8])}. Use the same names in both."
+        fix = (
+            f"Did you mean '{guess}'?"
+            if guess
+            else f"{other} has: {', '.join(sorted(sold)[:8])}. Use the same names in both."
+        )
         faults.append(Fault(file, at + 2, "region", f"'{name}' has spend and no outcome", fix))
     if faults:
         raise DataError(faults=faults)
@@ -191,7 +211,9 @@ def check_regions(spend: pd.DataFrame, outcome: pd.DataFrame, file: str = "spend
     return warnings
 
 
-def check_cells(frame: pd.DataFrame, cells: pd.DataFrame, file: str, numbers: dict[str, bool], *, blank: bool) -> pd.DataFrame:
+def check_cells(
+    frame: pd.DataFrame, cells: pd.DataFrame, file: str, numbers: dict[str, bool], *, blank: bool
+) -> pd.DataFrame:
     """Return a table keyed by region and line with its numbers; unknown names are faults with the nearest one.
 
     numbers : column -> may be empty; ``blank`` allows an empty region or line ("" in the result, meaning all).

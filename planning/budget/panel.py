@@ -112,7 +112,9 @@ def build_panel(
     gather, inside = _gather(periods, step, outcome_periods, outcome_step, absent)
     if inside.sum() < 8:
         found = f"only {int(inside.sum())} period(s) have both spend and outcome"
-        fix = f"The spend runs from {periods[0]:%Y-%m-%d} to {periods[-1]:%Y-%m-%d}; bring both tables to the same time."
+        fix = (
+            f"The spend runs from {periods[0]:%Y-%m-%d} to {periods[-1]:%Y-%m-%d}; bring both tables to the same time."
+        )
         raise DataError(faults=[Fault(outcome_file, None, "period", found, fix)])
     keep = np.flatnonzero(inside)
     keep = np.arange(keep[0], keep[-1] + 1)
@@ -126,7 +128,9 @@ def build_panel(
     if (size <= 0).any():
         name = regions[int(np.flatnonzero(size <= 0)[0])]
         fix = "A split by response needs regions with sales."
-        raise DataError(faults=[Fault(outcome_file, None, "outcome", f"{name} has no positive outcome on average", fix)])
+        raise DataError(
+            faults=[Fault(outcome_file, None, "outcome", f"{name} has no positive outcome on average", fix)]
+        )
     base = _baseline(outcome_periods[keep], outcome_step, controls[:, keep], seen)
     current = x[:, :, -RECENT[step] :].mean(axis=2)
     panel = Panel(
@@ -160,7 +164,9 @@ def _spend_array(paid, periods, step, file, warnings):
         found = f"{gaps} period(s) of single cells have no row"
         warnings.append(Fault(file, None, "period", found, "Taken as no spend.", "warning"))
     if absent.any():
-        found = f"{int(absent.sum())} {SAID[step]} period(s) have no row at all, the first is {periods[absent][0]:%Y-%m-%d}"
+        found = (
+            f"{int(absent.sum())} {SAID[step]} period(s) have no row at all, the first is {periods[absent][0]:%Y-%m-%d}"
+        )
         fix = "Outcomes of those periods and of the four after them are left out."
         warnings.append(Fault(file, None, "period", found, fix, "warning"))
     return np.nan_to_num(x), present, absent
@@ -200,8 +206,9 @@ def _gather(periods, step, outcome_periods, outcome_step, absent):
             near |= (before >= 0) & absent[np.clip(before, 0, len(absent) - 1)] & inside
         return None, inside & ~near
     share = overlap(periods, step, outcome_periods, outcome_step)
-    full = STEP_DAYS[outcome_step] / STEP_DAYS[step]
-    covered = share.sum(axis=1) >= full * 0.88
+    lengths = (_ends(periods, step) - periods).days.to_numpy()
+    days = (_ends(outcome_periods, outcome_step) - outcome_periods).days.to_numpy()
+    covered = share @ lengths >= 0.97 * days
     spoiled = np.convolve(absent, np.ones(5))[: len(absent)] > 0
     return share, covered & ~((share > 0) @ spoiled)
 
@@ -210,7 +217,9 @@ def _enough(y, seen, regions, file) -> None:
     for r, name in enumerate(regions):
         if seen[r].sum() < 8:
             found = f"{name} has {int(seen[r].sum())} period(s) with spend and outcome"
-            raise DataError(faults=[Fault(file, None, "outcome", found, "At least 8 are needed; two years are wanted.")])
+            raise DataError(
+                faults=[Fault(file, None, "outcome", found, "At least 8 are needed; two years are wanted.")]
+            )
 
 
 def _baseline(periods: pd.DatetimeIndex, step: str, controls: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -36,7 +36,9 @@ def read_bounds(bounds: pd.DataFrame | None, cells: pd.DataFrame, file: str = "b
     faults = []
     for at, rule in enumerate(rules.to_dict("records")):
         if rule["min"] < 0 or rule["max"] < 0:
-            faults.append(Fault(file, at + 2, "min" if rule["min"] < 0 else "max", "a negative limit", "Write 0 or more."))
+            faults.append(
+                Fault(file, at + 2, "min" if rule["min"] < 0 else "max", "a negative limit", "Write 0 or more.")
+            )
         if rule["max"] < rule["min"]:
             found = f"max {rule['max']:,.2f} is below min {rule['min']:,.2f} for {said(rule)}"
             faults.append(Fault(file, at + 2, "max", found, "Raise max or lower min."))
@@ -154,8 +156,14 @@ def _against_total(cells, lo, hi, total, floor, cap, own_limit, held) -> str:
             f"{lo.sum() - total:,.2f} too much.{limited or ' Raise the total or lower floors.'}"
         )
     if hi.sum() < total - 0.005:
-        limited = "" if not own_limit.any() or cap.sum() < total else " Widen --move-limit (or write none), or lower the total."
-        kept = f" {int(held.sum())} cell(s) without evidence or fixed stay at their current amount." if held.any() else ""
+        limited = (
+            ""
+            if not own_limit.any() or cap.sum() < total
+            else " Widen --move-limit (or write none), or lower the total."
+        )
+        kept = (
+            f" {int(held.sum())} cell(s) without evidence or fixed stay at their current amount." if held.any() else ""
+        )
         return (
             f"the total {total:,.2f} cannot be spent: the caps of all {len(cells)} cells add up to {hi.sum():,.2f}, "
             f"{total - hi.sum():,.2f} too little.{kept}{limited or ' Raise caps or lower the total.'}"
@@ -197,9 +205,7 @@ def _by_program(lo, hi, groups: Groups, words, total) -> str:
         fewer = [one for one in kept if one != rule]
         if not feasible(fewer):
             kept = fewer
-    named = [
-        f"{kind} {(groups.floor if kind == 'min' else groups.cap)[g]:,.2f} for {words[g]}" for kind, g in kept
-    ]
+    named = [f"{kind} {(groups.floor if kind == 'min' else groups.cap)[g]:,.2f} for {words[g]}" for kind, g in kept]
     least = sum(groups.floor[g] for kind, g in kept if kind == "min")
     over = f" Their floors add up to {least:,.2f}, {least - total:,.2f} over the total." if least > total else ""
     return f"these rules cannot hold together with the total {total:,.2f}: {'; '.join(named)}.{over} Relax one of them."

@@ -80,7 +80,9 @@ def simulate_world(
     rng = np.random.default_rng(seed)
     size = 400_000 * np.exp(rng.normal(0, 0.6, regions))
     time = np.arange(periods)
-    season = 0.08 * np.sin(2 * np.pi * (time / 52 + rng.random())) + 0.03 * np.cos(4 * np.pi * (time / 52 + rng.random()))
+    season = 0.08 * np.sin(2 * np.pi * (time / 52 + rng.random())) + 0.03 * np.cos(
+        4 * np.pi * (time / 52 + rng.random())
+    )
     trend = rng.normal(0.03, 0.03, (regions, 1)) * time / 52
     demand = np.zeros((regions, periods))
     shocks = rng.normal(0, unseen_demand * 0.6, (regions, periods))
@@ -103,7 +105,11 @@ def simulate_world(
     frame.insert(0, "period", np.tile(dates, len(cells)))
     frame["amount"] = spend.reshape(-1).round(2)
     outcome = pd.DataFrame(
-        {"period": np.tile(dates, regions), "region": np.repeat(region_names, periods), "outcome": sales.reshape(-1).round(2)}
+        {
+            "period": np.tile(dates, regions),
+            "region": np.repeat(region_names, periods),
+            "outcome": sales.reshape(-1).round(2),
+        }
     )
     current = spend[..., -52:].mean(axis=2).ravel()
     return World(frame, outcome, cells, truth, current, size, alpha)
