@@ -2,15 +2,15 @@
 
 Which chart shows what:
 
-    fan          history and forecast with bands, one series               planning.charts.fan
-    fans         the same for several series, one small panel each         planning.charts.fan
-    lines        series over time, named at their ends                     planning.charts.lines
+    fan          history and forecast with bands, one series               planning.charts.fan_chart
+    fans         the same for several series, one small panel each         planning.charts.fan_chart
+    lines        series over time, named at their ends                     planning.charts.line_chart
     intervals    one row an estimate: dot, interval, optional wider band   planning.charts.rows
     bars         one row an amount, from zero                              planning.charts.rows
 
 Charts of one domain lie in a module of its name and are reached as `charts.<domain>.<chart>`, such as
 `charts.targets.bridge`. Every chart is `chart(frame, *, ax=None, narrow=False, ...) -> Axes`: it computes nothing,
-writes nothing and shows nothing; `charts.save` draws it twice (page and phone) and keeps the files.
+writes nothing and shows nothing; `charts.save.save` draws it twice (page and phone) and keeps the files.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "fan": "planning.charts.fan",
-    "fans": "planning.charts.fan",
-    "lines": "planning.charts.lines",
+    "fan": "planning.charts.fan_chart",
+    "fans": "planning.charts.fan_chart",
+    "lines": "planning.charts.line_chart",
     "intervals": "planning.charts.rows",
     "bars": "planning.charts.rows",
-    "save": "planning.charts.save",
 }
 
 __all__ = list(_HOME)

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from planning import language
 from planning.charts import style
-from planning.charts.fan import _spread, _years
+from planning.charts.fan_chart import _spread, _years
 from planning.charts.rows import formatter_of
 
 _TURN = (style.PLAN, style.RISK, style.GAIN, style.AUX, style.NOW)
@@ -124,6 +124,8 @@ def _tick(
 
 def _x_axis(ax: Axes, x: pd.Series, name: str) -> None:
     low, high = x.min(), x.max()
+    if pd.isna(low):
+        return
     ax.set_xlim(low, high if high > low else low + (pd.Timedelta(days=1) if _is_date(x) else 1))
     if _is_date(x):
         _years(ax, x)

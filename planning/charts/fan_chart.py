@@ -84,6 +84,8 @@ def fans(
     """
     names = list(dict.fromkeys(frame[by]))[: most if not narrow else min(most, 6)]
     ax = ax or style.canvas(narrow)
+    if not names:
+        return ax
     columns = 1 if narrow else 3
     rows = max(1, -(-len(names) // columns))
     with style.house():
@@ -167,8 +169,9 @@ def _axes(ax: Axes, frame: pd.DataFrame, currency: str, unit: str, narrow: bool,
         va="bottom",
     )
     dates = frame["ds"]
-    ax.set_xlim(dates.min(), dates.max())
-    _years(ax, dates)
+    if len(dates):
+        ax.set_xlim(dates.min(), dates.max())
+        _years(ax, dates)
 
 
 def _years(ax: Axes, dates: pd.Series) -> None:
