@@ -72,6 +72,40 @@ def workspace(tmp_path, monkeypatch) -> Workspace:
     return Workspace(root)
 
 
+PRELOAD = (
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "tornado.platform.asyncio",
+    "IPython.core.completer",
+    "matplotlib_inline.backend_inline", "pandas", "pyarrow.parquet", "planning.config", "planning.runs.step",
+    "planning.runs.emit",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def warm_kernels():
+    """One warm process for all tests that only need a kernel, so that a notebook costs a third of a second."""
+    from planning.runs import kernels, warm
+
+    made = kernels.WarmKernels(dict.fromkeys(warm.LIMITS, "1"), PRELOAD)
+    made._source = "test"
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def quick(warm_kernels, monkeypatch):
+    """Lets every run of a test use the shared warm process; the package's source stands still meanwhile."""
+    from planning.runs import inputs, kernels
+
+    class Shared:
+        kind, why, limits, manager = "warm", "shared by tests", warm_kernels.limits, warm_kernels.manager
+
+        def close(self) -> None:
+            """Leaves the shared process running."""
+
+    monkeypatch.setattr(inputs, "package_sha256", lambda: "test")
+    monkeypatch.setattr(kernels, "source", lambda *_args, **_options: Shared())
+
+
 @pytest.fixture
 def no_pages(monkeypatch) -> None:
     """Leaves pages and gallery out, where a test is not about them."""

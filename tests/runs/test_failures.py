@@ -180,7 +180,7 @@ def test_a_killed_runner_is_found_lost_by_the_next_command(workspace, alive):
     assert not alive(kernel), "the kernel sees that its runner is gone"
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(workspace, monkeypatch, no_pages):
+def test_a_full_disk_is_one_line_and_loses_nothing(workspace, monkeypatch, no_pages, quick):
     from planning.errors import PlanningError
     from planning.runs import folder, launch
 

@@ -1,0 +1,254 @@
+"""Runs from end to end: order, side by side, refusals before a kernel starts, reuse, resume, secrets, by hand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from planning.errors import ConfigError, NotebookError, UsageError
+from planning.runs import declaration, diff, housekeeping, launch, layout, registry
+
+pytestmark = pytest.mark.usefixtures("no_pages", "quick")
+MAKES = 'import pandas as pd\nstep.tabulate("rows", pd.DataFrame({"k": ["a", "b"], "v": [1.0, p.n]}))'
+NUMBER = 'p = step.parameters\nstep.number("n", p.n, label="Rows", text=str(p.n))'
+
+
+def _by_name(record):
+    return {step["notebook"]: step for step in record["steps"]}
+
+
+def test_a_flow_runs_in_the_order_of_its_needs_and_shares_results(workspace):
+    workspace.configure('[flows.f]\nsteps = ["last", "first"]\n[run]\njobs = 2\n', language="zh")
+    workspace.notebook("first", NUMBER, MAKES)
+    workspace.notebook(
+        "last", "rows = step.result('first', 'rows')\nn = step.result('first', 'n')",
+        "step.number('sum', rows.v.sum() + n, label='Sum', text='sum')", more=', results={"first": ["rows", "n"]}',
+    )  # fmt: skip
+    record = launch.start("f", given={"n": "5", "last.language": "en"})
+    assert record["status"] == "ok"
+    steps = _by_name(record)
+    assert steps["last"]["started"] >= steps["first"]["finished"]
+    assert (steps["first"]["language"], steps["last"]["language"]) == ("zh", "en")
+    manifest = json.loads(Path(record["folder"], "results/last/manifest.json").read_text())
+    assert manifest["numbers"][0]["value"] == 11
+    assert steps["first"]["parameters"] == {"language": "zh", "n": 5}
+    stored = json.loads(Path(record["folder"], "run.json").read_text())
+    assert stored["status"] == "ok" and stored["inputs"] == {} and "pandas" in stored["versions"]
+    assert not list(workspace.reports.glob("**/.partial-*")) and not list(workspace.reports.glob(".locks/*"))
+
+
+def test_independent_steps_run_side_by_side(workspace, tmp_path):
+    workspace.configure('[flows.f]\nsteps = ["a", "b"]\n')
+    meet = (
+        "import pathlib, time\n"
+        "here = pathlib.Path({folder!r})\n(here / {me!r}).touch()\n"
+        "end = time.monotonic() + 30\n"
+        "while not (here / {other!r}).exists() and time.monotonic() < end:\n    time.sleep(0.05)\n"
+        "assert (here / {other!r}).exists()"
+    )
+    workspace.notebook("a", meet.format(folder=str(tmp_path), me="ma", other="mb"))
+    workspace.notebook("b", meet.format(folder=str(tmp_path), me="mb", other="ma"))
+    assert launch.start("f", jobs=2)["status"] == "ok"
+
+
+def test_a_failed_step_skips_those_that_need_it_and_not_those_that_may_use_it(workspace):
+    workspace.configure('[flows.f]\nsteps = ["bad", "needs", "uses"]\n')
+    workspace.notebook("bad", "raise ValueError('no')")
+    workspace.notebook("needs", more=', results={"bad": ["x"]}')
+    workspace.notebook("uses", "assert not step.has('bad', 'x')", more=', optional_results={"bad": ["x"]}')
+    record = launch.start("f")
+    steps = _by_name(record)
+    assert record["status"] == "failed"
+    assert {name: step["status"] for name, step in steps.items()} == {"bad": "failed", "needs": "skipped", "uses": "ok"}
+    assert record["error"]["notebook"] == "bad" and record["error"]["cell"] == 3
+    assert "needs bad" in steps["needs"]["error"]["message"]
+    assert Path(record["folder"], "bad.ipynb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "words"),
+    [
+        ("firts", {}, "Did you mean 'first'"),
+        ("first", {"m": 1}, "first has no parameter 'm'"),
+        ("first", {"languge": "zh"}, "Did you mean 'language'"),
+        ("first", {"n": "x"}, "is not a whole number"),
+        ("f", {"secnd.n": 1}, "Did you mean 'second'"),
+        ("f", {"q": 1}, "no notebook of this flow has the parameter 'q'"),
+        ("second", {}, "Run 'planning run first' first"),
+        ("circle", {}, "in a circle"),
+        ("no/such.ipynb", {}, "no such notebook"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_is_written(workspace, target, given, words):
+    workspace.configure('[flows.f]\nsteps = ["first", "second"]\n[flows.circle]\nsteps = ["x", "y"]\n')
+    workspace.notebook("first", NUMBER)
+    workspace.notebook("second", more=', results={"first": ["n"]}')
+    workspace.notebook("x", more=', results={"y": ["n"]}')
+    workspace.notebook("y", more=', results={"x": ["n"]}')
+    with pytest.raises(UsageError, match=words):
+        launch.start(target, given=given)
+    assert not workspace.reports.exists()
+
+
+def test_begin_takes_literals_and_its_own_name(workspace):
+    path = workspace.notebook("a", more=', tables=[name for name in "x"]')
+    with pytest.raises(ConfigError, match="no literal"):
+        declaration.read(path)
+    path = workspace.notebook("a", more=', tabels=["sales"]')
+    with pytest.raises(ConfigError, match="no argument 'tabels'"):
+        declaration.read(path)
+    workspace.notebook("a").rename(workspace.root / "notebooks" / "b.ipynb")
+    with pytest.raises(ConfigError, match="begin names 'a', the file is 'b'"):
+        declaration.read(workspace.root / "notebooks" / "b.ipynb")
+
+
+def test_undeclared_reading_is_refused_and_an_unfinished_notebook_fails(workspace):
+    workspace.notebook("a", "step.table('sales')")
+    assert "did not declare the table 'sales'" in launch.start("a")["error"]["message"]
+    workspace.notebook("b", "step.path('forecasts')")
+    assert "did not declare the file 'forecasts'" in launch.start("b")["error"]["message"]
+    workspace.notebook("c", whole=False)
+    assert "did not reach step.finish()" in launch.start("c")["error"]["message"]
+
+
+def test_unchanged_steps_are_reused_and_any_change_runs_them_again(workspace):
+    workspace.configure('[flows.f]\nsteps = ["first", "second"]\n')
+    extra = workspace.root / "notes.csv"
+    extra.write_text("a\n1\n")
+    workspace.notebook("first", NUMBER, MAKES, more=', files=["notes.csv"]')
+    workspace.notebook("second", more=', results={"first": ["rows"]}')
+
+    def statuses(**options):
+        return {step["notebook"]: step["status"] for step in launch.start("f", **options)["steps"]}
+
+    assert statuses() == {"first": "ok", "second": "ok"}
+    again = launch.start("f")
+    assert {s["status"] for s in again["steps"]} == {"reused"} and "unchanged" in again["steps"][0]["reason"]
+    assert Path(again["folder"], "results/first/tables/rows.parquet").is_file()
+    assert statuses(given={"first.n": "4"}) == {"first": "ok", "second": "ok"}
+    extra.write_text("a\n2\n")
+    # The first runs again; its results are the same ones, so what follows from them is too.
+    assert statuses() == {"first": "ok", "second": "reused"}
+    assert statuses(force=True) == {"first": "ok", "second": "ok"}
+
+
+def test_results_that_were_touched_are_not_reused(workspace):
+    workspace.notebook("first", NUMBER, MAKES)
+    record = launch.start("first")
+    Path(record["folder"], "results/first/tables/rows.csv").write_text("k,v\na,9\n")
+    assert launch.start("first")["steps"][0]["status"] == "ok"
+
+
+def test_resume_goes_on_from_what_had_finished(workspace):
+    workspace.configure('[flows.f]\nsteps = ["first", "second"]\n')
+    workspace.notebook("first", NUMBER)
+    workspace.notebook("second", "raise ValueError('no')", more=', results={"first": ["n"]}')
+    failed = launch.start("f", given={"first.n": "7"})
+    workspace.notebook("second", "assert step.result('first', 'n') == 7", more=', results={"first": ["n"]}')
+    record = launch.resume("latest")
+    assert record["status"] == "ok" and record["trigger"] == f"resume:{failed['id']}"
+    assert {name: step["status"] for name, step in _by_name(record).items()} == {"first": "reused", "second": "ok"}
+    with pytest.raises(UsageError, match="nothing to go on with"):
+        launch.resume(record["id"])
+
+
+def test_two_runs_at_once_never_meet(workspace):
+    workspace.notebook("first", NUMBER, MAKES)
+    records = []
+    threads = [threading.Thread(target=lambda: records.append(launch.start("first", force=True))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [record["status"] for record in records] == ["ok", "ok"]
+    assert len(registry.folders(workspace.reports)) == 2
+
+
+def test_secrets_never_reach_the_run_folder(workspace, monkeypatch):
+    canary = "canary-7f3a-%secret"
+    monkeypatch.setenv("SMTP_PASSWORD", canary)
+    workspace.configure('[delivery]\nsmtp_host = "localhost"\nsmtp_password = "${SMTP_PASSWORD}"\n')
+    workspace.notebook(
+        "leaky", "import os\nprint(os.environ['SMTP_PASSWORD'])\nstep.text('t', os.environ['SMTP_PASSWORD'])",
+        "raise ValueError(os.environ['SMTP_PASSWORD'])",
+    )  # fmt: skip
+    record = launch.start("leaky")
+    found = [p for p in Path(record["folder"]).rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
+    assert found == [] and canary not in json.dumps(record)
+    assert "***" in record["error"]["message"]
+
+
+def test_by_hand_the_same_cells_work_and_read_the_latest_run(workspace):
+    workspace.notebook("first", NUMBER)
+    second = workspace.notebook("second", "n = step.result('first', 'n')", more=', results={"first": ["n"]}')
+
+    def by_hand(path):
+        names = {}
+        for cell in json.loads(path.read_text())["cells"]:
+            exec(cell["source"], names)
+        return names
+
+    with pytest.raises(NotebookError, match="planning run first"):
+        by_hand(second)
+    by_hand(workspace.root / "notebooks" / "first.ipynb")
+    assert by_hand(second)["n"] == 3
+    launch.start("first", given={"n": 8})
+    assert by_hand(second)["n"] == 8
+    assert (layout.by_hand(workspace.root, "second") / "manifest.json").is_file()
+
+
+def test_runs_are_compared_number_by_number(workspace):
+    workspace.notebook("first", NUMBER, MAKES)
+    before, after = (launch.start("first", given={"n": n}) for n in (2, 4))
+    found = diff.compare(before, after)
+    assert found["parameters"] == {"first.n": (2, 4)} and found["versions"] == {} and found["inputs"] == {}
+    rows = found["numbers"].set_index(["table", "key", "column"])
+    assert rows.loc[("rows", "b", "v"), "change"] == 2 and rows.loc[("rows", "b", "v"), "relative"] == 1
+    assert ("rows", "a", "v") not in rows.index
+    assert rows.loc[("(key numbers)", "", "n"), "after"] == 4
+
+
+def test_a_row_that_is_in_one_run_only_is_a_difference(tmp_path):
+    from planning.runs import emit
+
+    for name, frame in {"a": {"k": ["x"], "v": [1.0]}, "b": {"k": ["x", "y"], "v": [1.0, 2.0]}}.items():
+        out = emit.Results(tmp_path / name / "results" / "nb", "nb", "en")
+        out.answer("An answer")
+        out.table("t", pd.DataFrame(frame))
+        out.finish()
+    changes = diff.numbers(tmp_path / "a", tmp_path / "b")
+    assert len(changes) == 1 and changes.loc[0, "key"] == "y" and pd.isna(changes.loc[0, "before"])
+
+
+def test_a_locked_reports_folder_is_one_line(workspace):
+    workspace.notebook("first", NUMBER)
+    workspace.reports.write_text("a file where the folder should be")
+    with pytest.raises(UsageError, match="runs cannot be written there"):
+        launch.start("first")
+
+
+def test_prune_keeps_the_last_good_run_of_each_flow(workspace):
+    import datetime as dt
+
+    workspace.notebook("first", NUMBER)
+    runs = [launch.start("first", force=True) for _ in range(2)]
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=40)
+    removed = housekeeping.prune(workspace.reports, housekeeping.seconds_of("30d"), now=later)
+    oldest = min(run["id"] for run in runs)
+    assert [path.name for path in removed["folders"]] == [oldest]
+    assert [record["id"] for record in registry.runs(workspace.reports)] == [max(run["id"] for run in runs)]
+    with pytest.raises(UsageError, match="such as 30d"):
+        housekeeping.seconds_of("30 days")
+
+
+def test_a_run_is_found_by_part_of_its_id(workspace):
+    workspace.notebook("first", NUMBER)
+    record = launch.start("first")
+    for wanted in ("latest", "first/latest", record["id"], record["id"][-6:], f"first/{record['id']}"):
+        assert registry.find(workspace.reports, wanted)["id"] == record["id"]
+    with pytest.raises(UsageError, match="there is no run 'zzz'"):
+        registry.find(workspace.reports, "zzz")
