@@ -67,7 +67,7 @@ def place_rows(
         bottom=bottom,
     )
     places = np.arange(len(names), dtype=float)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
     ax.set_yticks([])
     ax.grid(axis="x")
     for row, name in enumerate(names):
