@@ -4,8 +4,8 @@
                                                                     │
                   bounds, move limit ─▶ rules ─▶ solver ─▶ Allocation (table, certificate, verdicts)
 
-`fit_response` and `allocate` are the two doors; everything else builds on their results. Pure functions of frames: nothing
-here opens files, draws or prints.
+`fit_response` and `allocate` are the two doors; everything else builds on their results. Pure functions of frames:
+nothing here opens files, draws or prints.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The split of a budget over regions and lines, with its certificate and a verdict for every cell.
 
-The value of a split is the posterior mean of the response, times margin. The split is exact for that value (see `solver`);
-what it may lose because the curves are not known exactly is the expected regret.
+The value of a split is the posterior mean of the response, times margin. The split is exact for that value (see
+`solver`); what it may lose because the curves are not known exactly is the expected regret.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def allocate(
 ) -> Allocation:
     """Split ``total`` (per period of spend; None: as much as now) over the cells of a fitted response.
 
-    bounds : region, line, min, max, an empty key meaning the sum over all; fixed : region, line of commitments that stay
-    (an empty region means every region); move_limit : largest change of a cell, as a share of its current spend;
+    bounds : region, line, min, max, an empty key meaning the sum over all; fixed : region, line of commitments that
+    stay (an empty region means every region); move_limit : largest change of a cell, as a share of its current spend;
     margin : margin earned on a unit of outcome. Raises DataError naming the smallest set of limits that cannot hold.
     """
     _sane(total, move_limit, margin)
@@ -155,8 +155,8 @@ def _table(response: Response, curves: AllCells, allocated, rules: Rules, price,
 def _verdicts(table: pd.DataFrame, response: Response, rules: Rules) -> list[str]:
     """Return raise, cut, keep or test for every cell.
 
-    Test where nothing is known, where the spend follows demand and looks good, or where a real change is proposed that is
-    not sure enough; keep where (almost) nothing changes or a commitment holds; raise and cut where it is sure.
+    Test where nothing is known, where the spend follows demand and looks good, or where a real change is proposed
+    that is not sure enough; keep where (almost) nothing changes or a commitment holds; raise and cut where it is sure.
     """
     flagged = set(response.lines.loc[response.lines["follows_demand"], "line"])
     verdicts = []
@@ -209,7 +209,7 @@ def _summary(response, curves, allocated, cents, solution, rules, total, move_li
     )
     summary |= {
         "expected_gain": float(gain.mean()), "expected_gain_lo": lo, "expected_gain_hi": hi,
-        "expected_gain_interval": [lo, hi], "gain_probability": float((gain > 0).mean()),
+        "expected_gain_interval": [lo, hi], "gain_probability": float(((gain > 0).sum() + 0.5) / (len(gain) + 1)),
         "expected_response": float(curves.response(allocated).sum(axis=1).mean()),
         "expected_regret": regret, "expected_regret_now": regret_now,
         "move_limit_forgone": float(max(1 - gain.mean() / free_gain, 0.0)) if free_gain > 0 else 0.0,

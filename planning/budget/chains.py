@@ -1,9 +1,10 @@
 """From the fitted point to posterior draws: many short chains at once, started at the normal approximation.
 
-The normal approximation around the fitted point gives levels of weak cells a long upper tail that the data do not support.
-Each draw therefore runs as a chain of its own for a few sweeps: a Metropolis step of all (level, half-saturation) pairs of a
-region, with the exact likelihood, then Gibbs steps of the line's centres and of the spread of cells around them. All chains
-and regions move in one array operation; chains of different draws never meet, so the draws stay independent.
+The normal approximation around the fitted point gives levels of weak cells a long upper tail that the data do not
+support. Each draw therefore runs as a chain of its own for a few sweeps: a Metropolis step of all (level,
+half-saturation) pairs of a region, with the exact likelihood, then Gibbs steps of the line's centres and of the
+spread of cells around them. All chains and regions move in one array operation; chains of different draws never meet,
+so the draws stay independent.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ class Curves:
 
 @dataclass(frozen=True)
 class Table:
-    """Concave curves as marginals on knots: ``knots`` and ``marginals`` (cells, G), linear between, so the value is exact.
+    """Concave curves as marginals on knots: ``knots`` and ``marginals`` (cells, G), linear between, so the value is
+    exact.
 
     ``start`` (cells,) is the value at the first knot.
     """
@@ -183,8 +184,8 @@ class Draws:
     def table(self, lo: np.ndarray, hi: np.ndarray, *, knots: int = 65) -> Table:
         """Return the average over draws as a concave table between ``lo`` and ``hi`` (cells,).
 
-        Knots lie closer together near ``lo``, where curves bend most. An average that is not concave (S-shaped draws) is
-        replaced by its concave envelope of marginals (running minimum), which the dual bound then accounts for.
+        Knots lie closer together near ``lo``, where curves bend most. An average that is not concave (S-shaped draws)
+        is replaced by its concave envelope of marginals (running minimum), which the dual bound then accounts for.
         """
         steps = np.linspace(0.0, 1.0, knots) ** 2
         grid = lo[:, None] + (hi - lo)[:, None] * steps[None, :]

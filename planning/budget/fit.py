@@ -4,11 +4,11 @@ Per region r (T periods, L lines), after the baseline is partialled out and the 
 
     y[r, t] = sum over l of exp(b[r, l]) * shape(carry_over(z[r, l], alpha[l])[t], exp(c[r, l])) + noise
 
-y is the outcome over the region's usual sales, z the spend over the region's sales and the line's usual intensity. Levels
-``b`` and half-saturations ``c`` of a line's cells are drawn around the line's own centre (empirical Bayes): a cell with
-little evidence borrows, one with much keeps its own. Unknowns of different regions meet only in the line's centres and its
-carry-over, so one step solves a small dense system per region and one Schur complement of 3 L unknowns: the cost is
-linear in the number of regions.
+y is the outcome over the region's usual sales, z the spend over the region's sales and the line's usual intensity.
+Levels ``b`` and half-saturations ``c`` of a line's cells are drawn around the line's own centre (empirical Bayes): a
+cell with little evidence borrows, one with much keeps its own. Unknowns of different regions meet only in the line's
+centres and its carry-over, so one step solves a small dense system per region and one Schur complement of 3 L
+unknowns: the cost is linear in the number of regions.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ class Scaled:
     """What the fit sees: z (R, L, T), y (R, T), seen (R, T) bool, base (R, T, P), learn (R, L) bool and measured rows.
 
     ``learn`` marks cells with variation; others take part only through their rows. ``rows`` is a tuple of arrays
-    (region, line, z0, z1, delta, se), one a pilot or judged difference, in the same scaled units. ``gather`` (N, T) brings
-    what T spend periods bring into the outcome's N periods (each row the mean of its periods); None where they are the same.
+    (region, line, z0, z1, delta, se), one a pilot or judged difference, in the same scaled units. ``gather`` (N, T)
+    brings what T spend periods bring into the outcome's N periods (each row the mean of its periods); None where they
+    are the same.
     """
 
     z: np.ndarray
@@ -62,7 +63,8 @@ class Fit:
 
 
 def carry(z: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return spend with geometric carry-over and its derivative by alpha, both (R, T, L), from z (R, L, T) and alpha (L,).
+    """Return spend with geometric carry-over and its derivative by alpha, both (R, T, L), from z (R, L, T) and alpha
+    (L,).
 
     Steady spend keeps its amount; the first period carries as if its spend had run before the history began.
     """
@@ -109,7 +111,8 @@ class Whitener:
 
 
 def _parts(data: Scaled, form: str, theta: np.ndarray, logit_alpha: np.ndarray, derivatives: bool):
-    """Return the fitted contributions (R, T, L) and, where asked, their derivatives by level/half (R, T, 2L) and alpha."""
+    """Return the fitted contributions (R, T, L) and, where asked, their derivatives by level/half (R, T, 2L) and
+    alpha."""
     lines = data.z.shape[1]
     alpha = 1 / (1 + np.exp(-logit_alpha))
     carried, slope = carry(data.z, alpha)

@@ -2,8 +2,8 @@
 
 spend     period, region, line, amount [, currency]      one row a period, region and line
 outcome   period, region, outcome [, controls ...]       one row a period and region
-bounds    region, line, min, max                         empty region or line: the sum over all; empty min or max: no limit
-pilots    line, region, x0, x1, delta, se                measured change of the outcome a period, at steady spend
+bounds    region, line, min, max                         empty region or line: the sum over all; empty min or max: no
+limit pilots    line, region, x0, x1, delta, se                measured change of the outcome a period, at steady spend
 judged    line, region, at_zero ... at_saturation        judged outcome at other spend, region may be empty
 
 Rows are counted as a person sees them: the header is row 1.
@@ -154,7 +154,8 @@ def _refunds(clean: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Fault]]
 
 
 def check_outcome(frame: pd.DataFrame, file: str = "outcome") -> tuple[pd.DataFrame, list[Fault]]:
-    """Return the outcome as period, region, outcome and numeric controls, and the warnings; DataError lists every fault."""
+    """Return the outcome as period, region, outcome and numeric controls, and the warnings; DataError lists every
+    fault."""
     faults = _columns(frame, ["period", "region", "outcome"], file)
     if not len(frame):
         faults.append(Fault(file, None, None, "there are no rows", "Export the outcome of the same time as the spend."))

@@ -1,8 +1,9 @@
 """From two long tables to the arrays of the fit, at the coarser of both frequencies.
 
-Spend keeps its own periods: carry-over and saturation work there. What it brings is gathered into the outcome's periods by
-the days they share, so weekly spend and monthly sales meet without either being invented: a week that spans two months
-gives each month its share of days. An outcome finer than the spend is added up to the spend's periods in the same way.
+Spend keeps its own periods: carry-over and saturation work there. What it brings is gathered into the outcome's
+periods by the days they share, so weekly spend and monthly sales meet without either being invented: a week that
+spans two months gives each month its share of days. An outcome finer than the spend is added up to the spend's
+periods in the same way.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ LEAST = {"D": 90, "W": 26, "MS": 12, "QS": 8, "YS": 6}  # periods a line must ha
 class Panel:
     """Everything known about spend and outcome, by position of region (R), line (L) and period.
 
-    x : (R, L, T) spend a period; y : (R, N) outcome; seen : (R, N) bool; gather : (N, T) or None, rows add the shares of
-    spend periods in each outcome period; base : (R, N, P); size : (R,) usual outcome; current : (R, L) recent mean spend;
-    present : (R, L) cells named in the table; learn : (R, L) cells whose spend varies enough; reasons : text per (R, L).
+    x : (R, L, T) spend a period; y : (R, N) outcome; seen : (R, N) bool; gather : (N, T) or None, rows add the shares
+    of spend periods in each outcome period; base : (R, N, P); size : (R,) usual outcome; current : (R, L) recent mean
+    spend;
+    present : (R, L) cells named in the table; learn : (R, L) cells whose spend varies enough; reasons : text per (R,
+    L).
     """
 
     regions: list[str]
@@ -86,7 +89,8 @@ def overlap(inner: pd.DatetimeIndex, inner_step: str, outer: pd.DatetimeIndex, o
 def build_panel(
     spend: pd.DataFrame, outcome: pd.DataFrame, *, spend_file: str = "spend", outcome_file: str = "outcome"
 ) -> Panel:
-    """Check both tables and bring them together; DataError lists every fault of both, warnings are kept on the panel."""
+    """Check both tables and bring them together; DataError lists every fault of both, warnings are kept on the
+    panel."""
     faults: list[Fault] = []
     warnings: list[Fault] = []
     clean: list[pd.DataFrame] = []
@@ -196,7 +200,8 @@ def _outcome_arrays(sold, regions, outcome_step, periods, step, file):
 
 
 def _gather(periods, step, outcome_periods, outcome_step, absent):
-    """Return the gathering matrix (None where both tables share their periods) and which outcome periods are covered."""
+    """Return the gathering matrix (None where both tables share their periods) and which outcome periods are
+    covered."""
     if outcome_step == step and outcome_periods.isin(periods).sum() >= 0.5 * min(len(periods), len(outcome_periods)):
         inside = outcome_periods.isin(periods)
         near = np.zeros(len(outcome_periods), bool)

@@ -2,8 +2,9 @@
 
     sales, spend [, spend_lines, pilots, judged_response] ─▶ RegionalBudget (a year's amounts, margin, frontier, curves)
 
-Sales are added up by region and period; weekly spend meets monthly sales by the days they share (see `panel`). All amounts
-of the result are for a year. Where the tables cannot answer, the result is a refusal with reasons, never an error.
+Sales are added up by region and period; weekly spend meets monthly sales by the days they share (see `panel`). All
+amounts of the result are for a year. Where the tables cannot answer, the result is a refusal with reasons, never an
+error.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.budget.allocation import SMALL_MOVE, SURE, Allocation, AllCells, allocate, split
+from planning.budget.allocation import SMALL_MOVE, SURE, AllCells, Allocation, allocate, split
 from planning.budget.inputs import STEP_DAYS
 from planning.budget.response import Response, fit_response
 from planning.budget.rules import make_rules, read_bounds
@@ -27,9 +28,10 @@ CURVE_MULTIPLES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5
 class RegionalBudget:
     """A budget proposal, or why there is none (``refused`` lists the reasons).
 
-    cells : region, line, now, proposed, change, return_at_margin, return_lo, return_hi, verdict, evidence, reason (a year);
-    lines : the same per line; curves : line, multiple, spend, margin, lo, hi; frontier : multiple, budget, margin, lo, hi,
-    marginal_return; figures : plain numbers of the headline.
+    cells : region, line, now, proposed, change, return_at_margin, return_lo, return_hi, verdict, evidence, reason (a
+    year);
+    lines : the same per line; curves : line, multiple, spend, margin, lo, hi; frontier : multiple, budget, margin,
+    lo, hi, marginal_return; figures : plain numbers of the headline.
     """
 
     refused: list[str] = field(default_factory=list)
@@ -109,8 +111,8 @@ def regional_budget(
 ) -> RegionalBudget:
     """Return the proposal for a year; ``change`` is next year's budget over this one's (0.05 = five percent more).
 
-    spend, sales and the optional tables are canonical, in one currency. margin : of sales; None takes the recorded margins
-    (1.0 where there are none: then returns are sales, not profit).
+    spend, sales and the optional tables are canonical, in one currency. margin : of sales; None takes the recorded
+    margins (1.0 where there are none: then returns are sales, not profit).
     """
     if as_of is not None:
         spend = spend[pd.to_datetime(spend["period"]) <= pd.Timestamp(as_of)]
@@ -156,7 +158,8 @@ def _yearly(result: Allocation, profit: bool) -> RegionalBudget:
         "shadow_price": summary["shadow_price"], "shadow_lo": summary["shadow_price_lo"],
         "shadow_hi": summary["shadow_price_hi"], "forgone": summary["move_limit_forgone"],
         "forgone_amount": summary["move_limit_forgone_amount"] * year, "move_limit": summary["move_limit"],
-        "moved": float(np.abs(cells["proposed"] - cells["now"]).sum() / 2), "margin": summary["margin"], "profit": profit,
+        "moved": float(np.abs(cells["proposed"] - cells["now"]).sum() / 2), "profit": profit,
+        "margin": summary["margin"],
         "breakeven": _breakeven(frontier), "kkt_spread": summary["kkt_spread"], "sum_error": summary["sum_error"],
         "noise": response.noise, "periods_a_year": year,
     }  # fmt: skip

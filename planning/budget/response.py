@@ -1,7 +1,7 @@
 """What each line brings in each region: pooled response curves as posterior draws, and what cannot be told.
 
-`fit_response` is the door: tables in, `Response` out. Two forms (Hill and logarithmic) are fitted and mixed by how well each
-explains the data, neither below 15 %, since history rarely reaches far enough to tell them apart.
+`fit_response` is the door: tables in, `Response` out. Two forms (Hill and logarithmic) are fitted and mixed by how
+well each explains the data, neither below 15 %, since history rarely reaches far enough to tell them apart.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ JUDGED_ERROR = 0.35  # a judged difference is off by this share (sd), and its po
 class Response:
     """The fitted responses.
 
-    draws : posterior draws of the informed cells' curves, per period of spend; cells : one row a cell of the spend table:
-    region, line, current, evidence (measured, pooled, judged, none), reason; draw : position in `draws` or -1.
-    lines : one row a line: line, carry_over, follows_demand, demand_t, season_share, evidence. forms : weight of each form; measured : pilots and
-    judged differences as rows of the fit.
+    draws : posterior draws of the informed cells' curves, per period of spend; cells : one row a cell of the spend
+    table: region, line, current, evidence (measured, pooled, judged, none), reason; draw : position in `draws` or -1.
+    lines : one row a line: line, carry_over, follows_demand, demand_t, season_share, evidence. forms : weight of each
+    form; measured : pilots and judged differences as rows of the fit.
     """
 
     panel: Panel
@@ -199,7 +199,8 @@ def form_weights(fits: list[Fit]) -> np.ndarray:
 
 
 def _curves(panel: Panel, used, usual, theta, kinds) -> Draws:
-    """Return the draws in the tables' own units, cells in the order of `panel.cells`, widened a little around their centre."""
+    """Return the draws in the tables' own units, cells in the order of `panel.cells`, widened a little around their
+    centre."""
     lines = len(used)
     r, j = np.nonzero(panel.present[:, used])
     logs = [theta[:, r, j], theta[:, r, lines + j]]
@@ -249,9 +250,10 @@ def _line_table(panel, used, data, fits, weights, measured) -> pd.DataFrame:
 def follows_demand(data: Scaled, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Ask of each line whether its spend answers to sales that came before it.
 
-    Spend of a period is explained by its own two last periods, the baseline and the last two periods' sales beyond baseline
-    and budget effects, pooled over regions. Spend set by a calendar has a t value around 0; above 3 it follows demand and
-    its effect is over-stated. Returns t values and the share of the spend's variance that trend and season explain.
+    Spend of a period is explained by its own two last periods, the baseline and the last two periods' sales beyond
+    baseline and budget effects, pooled over regions. Spend set by a calendar has a t value around 0; above 3 it
+    follows demand and its effect is over-stated. Returns t values and the share of the spend's variance that trend
+    and season explain.
     """
     take_out = Whitener(data.base, data.seen, 0.0)
     left = take_out((data.y - fitted_lines(data, fit).sum(axis=2))[..., None])[..., 0]

@@ -1,7 +1,7 @@
 """What a split may do: bounds, sums over regions or lines, move limit, held cells; infeasible rules are named.
 
-A rule is one row of the bounds table. With region and line it bounds that cell; with one of them empty it bounds the sum of
-the cells that match. Rules win over the move limit. Cells nothing is known about are held at what they have.
+A rule is one row of the bounds table. With region and line it bounds that cell; with one of them empty it bounds the
+sum of the cells that match. Rules win over the move limit. Cells nothing is known about are held at what they have.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def make_rules(
 ) -> Rules:
     """Return the limits for ``total``; ``cells`` has region, line, current and draw (-1: nothing is known).
 
-    ``fixed`` marks commitments that stay at their current amount. Raises DataError naming the smallest set of rules that
-    cannot hold together, and by how much.
+    ``fixed`` marks commitments that stay at their current amount. Raises DataError naming the smallest set of rules
+    that cannot hold together, and by how much.
     """
     current = cells["current"].to_numpy(float)
     count = len(cells)
@@ -182,7 +182,8 @@ def _largest(cells, lo, inside, limit) -> str:
 
 
 def _by_program(lo, hi, groups: Groups, words, total) -> str:
-    """Ask a linear program whether crossing sums can hold; where not, drop rules one by one to find the smallest set."""
+    """Ask a linear program whether crossing sums can hold; where not, drop rules one by one to find the smallest
+    set."""
     from scipy.optimize import linprog
 
     top = np.where(np.isfinite(hi), hi, max(total, 1.0) * 2)

@@ -1,8 +1,8 @@
 """Is this enough data? Simulate from the fitted model on the user's own spend, refit, and compare with the known truth.
 
-Each world takes one posterior draw as the truth and the fitted baseline, noise and spend as they are; the outcome is drawn
-anew and the whole method (fit, draws, split) runs on it. Regret and interval coverage are then those to expect on this
-company's own data, not on a textbook's.
+Each world takes one posterior draw as the truth and the fitted baseline, noise and spend as they are; the outcome is
+drawn anew and the whole method (fit, draws, split) runs on it. Regret and interval coverage are then those to expect
+on this company's own data, not on a textbook's.
 """
 
 from __future__ import annotations

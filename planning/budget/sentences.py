@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from planning.language import _, chance, interval, listing, money, ngettext, number, percent, signed
 
 SURE = 0.8
@@ -66,9 +68,7 @@ def lines_finding(raised: list[str], cut: list[str]) -> str:
 
 def lines_why(tests: int) -> str:
     """Return how to read the verdicts, with the number of lines to test."""
-    text = _(
-        "A line is raised or cut where the chance that its next euro works better or worse than elsewhere is 80 % or more."
-    )
+    text = _("A line is raised or cut where the chance that it works better or worse than elsewhere is 80 % or more.")
     if not tests:
         return text
     more = ngettext("{n} line is to be tested first.", "{n} lines are to be tested first.", tests).format(n=tests)
@@ -85,7 +85,7 @@ def cells_finding(counts: dict[str, int]) -> str:
 def cells_why() -> str:
     """Return how to read the table of regions and lines."""
     return _(
-        "Each region's line with what its next euro returns and the 90 % interval; proposals add up to the budget to the cent."
+        "Each region's line with its marginal return and the 90 % interval; proposals add up to the budget to the cent."
     )
 
 
@@ -99,26 +99,28 @@ def curves_finding(figures: dict, currency: str) -> str:
 def curves_why() -> str:
     """Return how to read the curves."""
     return _(
-        "Each line's return when its spend changes in all regions alike; the band is the 90 % interval, the dot is today."
+        "Each line's return when its spend changes in all regions alike; "
+        "the band is the 90 % interval, the dot is today."
     )
 
 
 def frontier_finding(figures: dict, currency: str) -> str:
     """Return what the next unit of the total brings, and whether it pays."""
-    back = number(figures["shadow_price"], 2)
+    back = money(figures["shadow_price"], currency, scale=1, digits=2)
+    one = money(1, currency, scale=1, digits=0)
     if not figures["profit"]:
-        return _("The next euro brings {back} of sales").format(back=back)
+        return _("The next {one} brings {back} of sales").format(one=one, back=back)
     if figures["shadow_lo"] > 1:
-        return _("A larger budget pays: the next euro returns {back}").format(back=back)
+        return _("A larger budget pays: the next {one} returns {back}").format(one=one, back=back)
     if figures["shadow_hi"] < 1:
-        return _("A larger budget does not pay: the next euro returns {back}").format(back=back)
-    return _("Whether a larger budget pays cannot be told: the next euro returns {back}").format(back=back)
+        return _("A larger budget does not pay: the next {one} returns {back}").format(one=one, back=back)
+    return _("Whether a larger budget pays cannot be told: the next {one} returns {back}").format(one=one, back=back)
 
 
 def frontier_why(figures: dict, currency: str) -> str:
     """Return where the budget breaks even on its last unit."""
     if figures["profit"] and figures["breakeven"] is not None:
-        return _("The last euro pays for itself up to a budget of about {budget}.").format(
+        return _("The last unit spent pays for itself up to a budget of about {budget}.").format(
             budget=money(figures["breakeven"], currency)
         )
     return _("Each total is split in the best way within the move limit; the band is the 80 % interval.")
@@ -127,9 +129,12 @@ def frontier_why(figures: dict, currency: str) -> str:
 def certificate(figures: dict) -> str:
     """Return the proof of the split in words."""
     return _(
-        "The split is the best one for the fitted curves (marginal returns differ by {spread} at most) and adds up to the cent; "
+        "The split is the best one for the fitted curves (marginal returns are equal to {digits} digits) "
+        "and adds up to the cent; "
         "because curves are not known exactly it is expected to lose {regret} of the possible return."
-    ).format(spread=percent(figures["kkt_spread"], 6), regret=percent(figures["regret"], 1))
+    ).format(
+        digits=number(min(-math.log10(max(figures["kkt_spread"], 1e-15)), 15)), regret=percent(figures["regret"], 1)
+    )
 
 
 def refusal(reasons: list[str]) -> tuple[str, str]:
@@ -198,7 +203,7 @@ def labels() -> dict[str, str]:
         "now": _("Now"),
         "proposed": _("Proposed"),
         "change": _("Change"),
-        "return_at_margin": _("Next euro returns"),
+        "return_at_margin": _("Marginal return"),
         "return_lo": _("from"),
         "return_hi": _("to"),
         "verdict": _("Verdict"),
@@ -209,12 +214,13 @@ def labels() -> dict[str, str]:
         "next": _("The next 10,000 return"),
         "regret": _("Expected loss against perfect knowledge"),
         "margin": _("Return a year"),
-        "marginal_return": _("Next euro returns"),
+        "marginal_return": _("Marginal return"),
         "multiple": _("Budget against now"),
         "allocation": _("Now and proposed, a year"),
         "cells": _("Regions and lines"),
         "curves": _("Response curves"),
         "frontier": _("Return over the total budget"),
+        "summary": _("Key figures"),
     }
 
 

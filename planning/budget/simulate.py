@@ -75,7 +75,8 @@ def simulate_world(
 ) -> World:
     """Draw a world; ``noise`` is the sd of weekly sales around the truth, relative to a region's sales.
 
-    ``unseen_demand`` is the sd of a slow demand (AR 0.8) that no column records; lines in ``follows`` spend more when it is high.
+    ``unseen_demand`` is the sd of a slow demand (AR 0.8) that no column records; lines in ``follows`` spend more when
+    it is high.
     """
     rng = np.random.default_rng(seed)
     size = 400_000 * np.exp(rng.normal(0, 0.6, regions))

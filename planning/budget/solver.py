@@ -1,10 +1,10 @@
 """The exact split of a total over concave curves: one price for all, found by bisection, with its certificate.
 
-At the optimum every cell that is free to move has the same marginal response, the price; a cell at its floor has less, one at
-its cap has more (Karush-Kuhn-Tucker). The spend at a price falls as the price rises, so the price that spends the total is
-found by bisection; nothing is approximated. Groups (disjoint sets of cells with a floor and a cap of their own) get a price
-of their own only where theirs binds, found the same way first. Overlapping groups are solved by raising one group's price
-at a time until no rule moves any more.
+At the optimum every cell that is free to move has the same marginal response, the price; a cell at its floor has
+less, one at its cap has more (Karush-Kuhn-Tucker). The spend at a price falls as the price rises, so the price that
+spends the total is found by bisection; nothing is approximated. Groups (disjoint sets of cells with a floor and a cap
+of their own) get a price of their own only where theirs binds, found the same way first. Overlapping groups are
+solved by raising one group's price at a time until no rule moves any more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Groups:
 
 @dataclass(frozen=True)
 class Solution:
-    """A split: x (cells,), price of the total, price of each group, and how far it is from the optimality conditions."""
+    """A split: x (cells,), price of the total, price of each group, and how far it is from the optimality
+    conditions."""
 
     x: np.ndarray
     price: float
@@ -112,7 +113,8 @@ def _plain(curves, total, lo, hi, of, capped, raised, groups) -> Solution:
 
 
 def _settle(x, total, lo, hi, curves, of, groups):
-    """Spread the last rounding error of the sum over the free cells, in proportion to how little it moves their price."""
+    """Spread the last rounding error of the sum over the free cells, in proportion to how little it moves their
+    price."""
     free = (x > lo) & (x < hi)
     if groups is not None and free.any():
         sums, cap, floor = np.bincount(of, x), np.append(groups.cap, np.inf), np.append(groups.floor, -np.inf)

@@ -37,6 +37,14 @@ def allocation(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = Fa
     return ax
 
 
+def _money_ticks(low: float, high: float, most: int) -> tuple[list[float], list[str], float]:
+    """Returns ticks of money with as few decimals as tell them apart, and the scale they are written in."""
+    scale, _digits = style.money_scale([low, high])
+    ticks = style.nice_ticks(low, high, most)
+    digits = style.digits_for([tick / scale for tick in ticks])
+    return ticks, [language.number(tick / scale, digits) for tick in ticks], scale
+
+
 def _first_row_words(ax: Axes, now: float, then: float, place: float) -> None:
     """Writes `now` and `proposed` over the marks of the first row, on the outer sides of both."""
     later = then >= now
@@ -61,14 +69,13 @@ def curves(
     count = max(1, -(-len(names) // columns))
     tall = 178 if narrow else 186
     shown = frame[frame["line"].isin(names)]
-    write, unit = formatter_of("money", currency=currency, values=list(shown["hi"]))
     with style.house():
         figure = ax.figure
         figure.set_figheight((count * tall + 10) / 72)
         ax.remove()
         grid = figure.subplots(count, columns, squeeze=False)
         for panel, name in zip(grid.flat, names, strict=False):
-            _curve(panel, shown[shown["line"] == name], str(name), currency, (write, unit), float(shown["hi"].max()))
+            _curve(panel, shown[shown["line"] == name], str(name), currency, float(shown["hi"].max()))
         for panel in list(grid.flat)[len(names) :]:
             panel.remove()
         width, total = 72 * figure.get_figwidth(), count * tall + 10
@@ -78,20 +85,20 @@ def curves(
     return grid[0][0]
 
 
-def _curve(ax: Axes, part: pd.DataFrame, name: str, currency: str, scale, top: float) -> None:
-    write, unit = scale
+def _curve(ax: Axes, part: pd.DataFrame, name: str, currency: str, top: float) -> None:
     part = part.sort_values("spend")
     ax.fill_between(part["spend"], part["lo"], part["hi"], color=style.PLAN, alpha=0.18, linewidth=0)
     ax.plot(part["spend"], part["margin"], color=style.PLAN, linewidth=2)
     today = part[part["multiple"] == 1.0].iloc[0]
     ax.plot([today["spend"]], [today["margin"]], "o", color=style.PAPER, markeredgecolor=style.NOW, markeredgewidth=2)
-    spend_write, spend_unit = formatter_of("money", currency=currency, values=list(part["spend"]))
     ax.set_ylim(0, 1.05 * top)
     ax.set_xlim(0, float(part["spend"].max()))
-    ticks = style.nice_ticks(0, 1.05 * top, 3)
-    ax.set_yticks(ticks, [write(t) for t in ticks])
-    ticks = style.nice_ticks(0, float(part["spend"].max()), 4)
-    ax.set_xticks(ticks, [spend_write(t) for t in ticks])
+    ticks, texts, scale = _money_ticks(0, 1.05 * top, 3)
+    ax.set_yticks(ticks, texts)
+    unit = language.money_unit(currency, scale)
+    ticks, texts, scale = _money_ticks(0, float(part["spend"].max()), 4)
+    ax.set_xticks(ticks, texts)
+    spend_unit = language.money_unit(currency, scale)
     ax.grid(axis="y")
     ax.annotate(
         style.wrap(name, 200), (0, 1), xycoords="axes fraction", xytext=(-36, 22), textcoords="offset points",
@@ -110,11 +117,11 @@ def _curve(ax: Axes, part: pd.DataFrame, name: str, currency: str, scale, top: f
 def frontier(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False, currency: str = "") -> Axes:
     """Shows what a total budget returns when it is split best, with its 80 % band; today's total is marked.
 
-    Frame: `multiple, budget, margin, lo, hi`. The thin grey line is where a budget returns what it costs. Returns the Axes.
+    Frame: `multiple, budget, margin, lo, hi`. The thin grey line is where a budget returns what it costs. Returns the
+    Axes.
     """
     ax = ax or style.canvas(narrow)
     frame = frame.sort_values("budget")
-    write, unit = formatter_of("money", currency=currency, values=[*frame["hi"], *frame["budget"]])
     with style.house():
         style.layout(ax, height=270 if narrow else 320, left=46, right=24, top=34, bottom=48)
         ax.fill_between(frame["budget"], frame["lo"], frame["hi"], color=style.PLAN, alpha=0.18, linewidth=0)
@@ -137,16 +144,18 @@ def frontier(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = Fals
                 _("return = cost"), (high, high), xytext=(-4, -16), textcoords="offset points", ha="right",
                 fontsize=12, color=style.MUTED,
             )  # fmt: skip
+        units = []
         for axis, ends in ((ax.xaxis, (low, high)), (ax.yaxis, (0.0, top))):
-            ticks = style.nice_ticks(*ends, 4)
-            axis.set_ticks(ticks, [write(t) for t in ticks])
+            ticks, texts, scale = _money_ticks(*ends, 5)
+            axis.set_ticks(ticks, texts)
+            units.append(language.money_unit(currency, scale))
         ax.grid(axis="y")
         ax.annotate(
-            _("return a year, {unit}").format(unit=unit), (0, 1), xycoords="axes fraction", xytext=(-40, 12),
+            _("return a year, {unit}").format(unit=units[1]), (0, 1), xycoords="axes fraction", xytext=(-40, 12),
             textcoords="offset points", fontsize=12, color=style.MUTED,
         )  # fmt: skip
         ax.annotate(
-            _("budget a year, {unit}").format(unit=unit), (1, 0), xycoords="axes fraction", xytext=(0, -38),
+            _("budget a year, {unit}").format(unit=units[0]), (1, 0), xycoords="axes fraction", xytext=(0, -38),
             textcoords="offset points", ha="right", fontsize=12, color=style.MUTED, annotation_clip=False,
         )  # fmt: skip
     return ax

@@ -101,7 +101,9 @@ def show_frontier(step: Any, budget: RegionalBudget, currency: str) -> Any:
     summary = pd.DataFrame(
         [{k: v for k, v in budget.figures.items() if v is None or isinstance(v, int | float | bool)}]
     )
-    return step.tabulate("summary", summary.astype({"breakeven": float, "move_limit": float}), details=True)
+    return step.tabulate(
+        "summary", summary.astype({"breakeven": float, "move_limit": float}), title=words["summary"], details=True
+    )
 
 
 def show_limits(step: Any, budget: RegionalBudget) -> Any:
@@ -140,7 +142,7 @@ def _worded(frame: pd.DataFrame) -> pd.DataFrame:
 def _table(step: Any, name: str, frame: pd.DataFrame, title: str, *, details: bool) -> Any:
     words = sentences.labels()
     formats = {"now": "money", "proposed": "money", "change": "money"}
-    formats |= {column: "ratio" for column in ("return_at_margin", "return_lo", "return_hi")}
+    formats |= dict.fromkeys(("return_at_margin", "return_lo", "return_hi"), "ratio")
     sums = {key: round(float(frame[key].sum()), 2) for key in ("now", "proposed", "change")}
     return step.tabulate(
         name, frame, title=title, headings={c: words[c] for c in frame.columns if c in words}, formats=formats,
