@@ -94,10 +94,12 @@ class JointForecast:
 
     def _node_law(self, rows: np.ndarray, steps: np.ndarray, total: bool) -> tuple[np.ndarray, np.ndarray]:
         mean = self.mean[np.ix_(rows, steps)]
-        errors = self.errors[:, rows][:, :, steps].astype(float)
-        if total:
-            mean, errors = mean.sum(axis=1, keepdims=True), errors.sum(axis=2, keepdims=True)
-        return mean, np.sqrt(np.tensordot(self.weights, errors**2, axes=1))
+        mean = mean.sum(axis=1, keepdims=True) if total else mean
+        variance = np.zeros(mean.shape)
+        for weight, layer in zip(self.weights, self.errors):  # one origin at a time: no second copy of the errors
+            error = layer[np.ix_(rows, steps)].astype(float)
+            variance += weight * (error.sum(axis=1, keepdims=True) if total else error) ** 2
+        return mean, np.sqrt(variance)
 
     def quantile(
         self, cells: Iterable[str] | None = None, levels: Sequence[float] = (0.1, 0.5, 0.9), *, total: bool = False
