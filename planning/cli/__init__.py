@@ -17,6 +17,7 @@ from planning.errors import did_you_mean
 COMMANDS = {
     "init": "Make a new workspace: workbench.toml, notebooks, folders.",
     "sample": "Write the sample company's tables and its truth.",
+    "template": "Write the Excel workbook to type data into.",
     "check": "Read every configured source and print all faults at once.",
     "forecast": "Forecast series with intervals, coherent over a hierarchy where asked.",
     "targets": "Set the year's target and split it, exact to the cent.",

@@ -39,9 +39,9 @@ def kind_of(path: Path) -> str:
 
 def _hint(path: Path) -> str:
     parent = path.parent
+    if parent.name == "sample" and not (parent.is_dir() and any(parent.iterdir())):
+        return f" Write the sample company first: planning sample {parent}"
     if not parent.is_dir():
-        if parent.name == "sample":
-            return f" Write the sample company first: planning sample {parent}"
         return f" The folder {parent} does not exist either."
     near = nearest(path.name, [entry.name for entry in parent.iterdir() if not entry.name.startswith(".")])
     return f" Did you mean '{near}'?" if near else f" The folder holds{_some(parent) or ' nothing'}."

@@ -2,10 +2,10 @@
 
 ```python
 result = check_all(settings)      # reads every configured source; never raises for what is in the files
-result.tables                     # one row a table: table, file, state, rows, columns, first_day, last_day, faults,
-                                  # warnings, left_out, found_out (encoding, delimiter, dialect, ... as one text)
-result.faults                     # one row a fault: severity ("fault" | "warning"), table, file, row, column, found, fix
-result.counts                     # {"tables": 12, "rows": 30123, "faults": 0, "warnings": 3, "left_out": 2, "missing": 0}
+result.tables                     # one row a table: table, file, state, rows, columns, first and last day,
+                                  # faults, warnings, left_out, found_out (encoding, dialect, ...)
+result.faults                     # one row a fault: severity, table, file, row, column, found, fix
+result.counts                     # {"tables": 12, "rows": 301, "faults": 0, "warnings": 3, "left_out": 2, "missing": 0}
 result.left_out                   # one row a reason: table, reason, rows
 result.frames["sales"]            # the canonical frames that could be read
 result.blocks                     # table → the [sources.X.columns] lines to paste

@@ -68,7 +68,7 @@ def repeated_keys(checked: Checked) -> None:
     whole = checked.frame.duplicated(keep="first").to_numpy()
     fix = "Remove the repeated rows." if (whole & again).sum() == again.sum() else "Keep one row a key."
     if checked.name in {"sales", "spend"} and "Keep" in fix:
-        fix += f' Or let rows of a key be added up: sum_to = "month" in [sources.{checked.name}].'
+        fix += f' Or have rows of a key added up: sum_to = "month" in [sources.{checked.name}].'
     checked.say(again, None, f"the key {named} stands in row {checked.rows[first]} already", fix)
 
 
@@ -101,7 +101,8 @@ def closed_deals(checked: Checked) -> None:
     if checked.name != "deals" or not {"outcome", "closed_date"} <= set(frame):
         return
     undated = (frame["outcome"].isin(["won", "lost"]) & frame["closed_date"].isna()).to_numpy()
-    checked.say(undated, "closed_date", "a closed deal without its day", "Fill it in; it is left out by date.", "warning")
+    fix = "Fill it in; the deal is left out wherever the day counts."
+    checked.say(undated, "closed_date", "a closed deal without its day", fix, "warning")
 
 
 def same_but_for_case(checked: Checked) -> None:

@@ -71,7 +71,11 @@ class Match:
 
 
 def match_columns(fields: Sequence[Field], columns: Sequence[str], declared: Mapping[str, str] | None = None) -> Match:
-    """Finds for each field its column: as declared, else by our own name, else by the field's first known alias."""
+    """Finds for each field its column: as declared, else exactly our name, else folded our name or a known alias.
+
+    Our exact name goes first, because a folded one may be somebody else's word: Salesforce's `CloseDate` is our
+    closed_date, not our close_date.
+    """
     declared = declared or {}
     match = Match()
     by_fold: dict[str, str] = {}
@@ -85,18 +89,19 @@ def match_columns(fields: Sequence[Field], columns: Sequence[str], declared: Map
             match.theirs[name] = column if column in columns else by_fold[fold(column)]
         else:
             match.wrong[name] = column
-    free = [field for field in fields if field.name not in match.theirs and field.name not in match.wrong]
     taken = set(match.theirs.values())
-    for ours in (True, False):
-        for each in free:
-            if each.name in match.theirs:
-                continue
-            for name in (each.name,) if ours else each.aliases:
-                column = by_fold.get(fold(name))
-                if column is not None and column not in taken:
-                    match.theirs[each.name] = column
-                    taken.add(column)
-                    break
+    exact = {column.strip().casefold(): column for column in reversed(columns)}
+    finders = (
+        lambda each: [exact.get(each.name)],
+        lambda each: [by_fold.get(fold(name)) for name in (each.name, *each.aliases)],
+    )
+    for find in finders:
+        for each in fields:
+            if each.name not in match.theirs and each.name not in match.wrong:
+                found = next((column for column in find(each) if column is not None and column not in taken), None)
+                if found is not None:
+                    match.theirs[each.name] = found
+                    taken.add(found)
     match.extra = [column for column in columns if column not in taken]
     return match
 
