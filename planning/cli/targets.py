@@ -107,11 +107,10 @@ def _table(path: str | None) -> Any:
 
 def _workbook(plan: Any, version: Any, options: dict[str, Any]) -> None:
     from planning import language
-    from planning.reports.plan_workbook import write_workbook
-    from planning.targets.workbook import workbook_content
+    from planning.reports.plan_workbook import writer
 
     with language.use(options["language"]):
-        write_workbook(Path(options["out"]) / "plan.xlsx", workbook_content(plan, version))
+        writer(plan, version)(Path(options["out"]) / "plan.xlsx")
 
 
 def _tell(summary: dict[str, Any], plan: Any, options: dict[str, Any]) -> None:

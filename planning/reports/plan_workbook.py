@@ -8,6 +8,7 @@ chances are computed again from them, formulas are never believed.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from planning.errors import DataError, UsageError
 from planning.files import atomic_path
 
 if TYPE_CHECKING:
+    from planning.targets.plan import Plan
+    from planning.targets.versions import Version
     from planning.targets.workbook import WorkbookContent
 
 META = "_plan"
@@ -41,6 +44,14 @@ def write_workbook(path: str | Path, content: WorkbookContent) -> None:
         _plan(book, content, style, columns)
         _meta(book, content)
         book.close()
+
+
+def writer(plan: Plan, version: Version) -> Callable[[Path], None]:
+    """Returns the function that writes the workbook of a plan in the current language to a path."""
+    from planning.targets.workbook import workbook_content
+
+    content = workbook_content(plan, version)
+    return lambda path: write_workbook(path, content)
 
 
 class _Styles:

@@ -33,6 +33,7 @@ class Adjusted:
     weight: float
     weight_sd: float
     log_rows: int
+    log: pd.DataFrame | None = None
 
 
 def learn_weight(log: pd.DataFrame | None) -> tuple[float, float, int]:
@@ -109,13 +110,13 @@ def adjust(
 ) -> Adjusted:
     """Returns the forecast with each adjustment of the plan year added at the learned weight.
 
-    adjustments: `from, to, <keys>, percent (8 = 8 %) or amount, author, reason, evidence, expires`. An empty
-    key holds for all its values; an adjustment without evidence, expired before the year, or outside it, is listed and not applied.
-    The weight's own uncertainty is added to the errors.
+    adjustments: `from, to, <keys>, percent (8 = 8 %) or amount, author, reason, evidence, expires`; an empty key holds
+    for all its values. An adjustment without evidence, expired before the year, or outside it, is listed and not
+    applied. The weight's own uncertainty is added to the errors.
     """
     weight, sd, rows = learn_weight(log)
     if adjustments is None or adjustments.empty:
-        return Adjusted(joint, pd.DataFrame(columns=APPLIED), weight, sd, rows)
+        return Adjusted(joint, pd.DataFrame(columns=APPLIED), weight, sd, rows, log)
     low = np.flatnonzero(joint.bottom)
     cells = joint.cells.iloc[low]
     change = np.zeros((len(low), len(joint.periods)))
@@ -140,7 +141,7 @@ def adjust(
         )
     shifted = joint.shifted(change)
     applied = pd.DataFrame(listed, columns=APPLIED)
-    return Adjusted(_widened(shifted, change * (sd / weight if weight > 0 else 0.0)), applied, weight, sd, rows)
+    return Adjusted(_widened(shifted, change * (sd / weight if weight > 0 else 0.0)), applied, weight, sd, rows, log)
 
 
 def past_log(
@@ -207,7 +208,7 @@ def _status(row: dict, inside: np.ndarray, steps: np.ndarray, periods: pd.Dateti
         return "outside the year"
     if pd.notna(row.get("expires")) and pd.Timestamp(row["expires"]) < periods[0]:
         return "expired"
-    if "evidence" in row and not _text(row, "evidence"):
+    if "evidence" in row and _text(row, "evidence").lower() in ("", "none", "-"):
         return "no evidence"
     return "applied"
 

@@ -121,6 +121,7 @@ def attainable(joint: JointForecast, law: YearLaw, caps: Sequence[Cap], *, n: in
     columns = ["place", "kind", "owner", "amount", "expected_demand", "lost", "chance"]
     if not caps:
         return Attainable(law, None, pd.DataFrame(columns=columns))
+    caps = _distinct(caps)
     monthly = any(cap.months is not None for cap in caps)
     draws = _monthly(joint, law, n, seed) if monthly else law.draws(n, seed)[:, :, None]
     rows = []
@@ -144,6 +145,16 @@ def attainable(joint: JointForecast, law: YearLaw, caps: Sequence[Cap], *, n: in
             ]
         )
     return Attainable(law, draws.sum(axis=2), pd.DataFrame(rows, columns=columns), tuple(caps))
+
+
+def _distinct(caps: Sequence[Cap]) -> list[Cap]:
+    """Returns the capacities without those that say nothing new: the same cells and months, no lower amount."""
+    least: dict[tuple, Cap] = {}
+    for cap in caps:
+        place = (cap.keys, None if cap.months is None else tuple(cap.months))
+        if place not in least or cap.amount < least[place].amount:
+            least[place] = cap
+    return list(least.values())
 
 
 def _monthly(joint: JointForecast, law: YearLaw, n: int, seed: int) -> np.ndarray:

@@ -156,9 +156,13 @@ def _bridge(target: Target, base: YearLaw) -> pd.DataFrame:
     ]
     after = forecast
     for row in target.adjusted.applied.itertuples():
+        if row.status != "applied":
+            continue
         after += row.change
         rows.append(("adjustment", row.label, row.change, after, np.nan, np.nan, "change"))
     for row in target.attainable.lost.itertuples():
+        if row.lost < 0.0002 * abs(forecast):
+            continue
         after -= row.lost
         rows.append(("capacity", f"{row.place}|{row.kind}", -row.lost, after, np.nan, np.nan, "change"))
     rest = target.expected - after

@@ -34,6 +34,7 @@ class Panel:
     known: np.ndarray
     by: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()  # (reason, rows): empty_amount, unfinished_month, gap
 
     def year_total(self, start: pd.Timestamp) -> np.ndarray:
         """Returns each cell's recorded sum of the 12 months from `start`."""
@@ -83,18 +84,22 @@ def read_panel(
     frame["ds"] = _dates(history["ds"], file)
     frame["amount"] = _amounts(history, file)
     notes: list[str] = []
+    left: list[tuple[str, int]] = []
     if "currency" in history:
         frame["amount"] *= _factors(history["currency"], currency, rates or {}, file)
     empty = int(frame["amount"].isna().sum())
     if empty:
         notes.append(f"{empty} rows have no amount and count as not recorded.")
+        left.append(("empty_amount", empty))
         frame = frame[frame["amount"].notna()]
     if until is not None:
         frame = frame[frame["ds"] <= until]
     if frame.empty:
         raise DataError(f"{file}: holds no sales. Export the table again with at least 24 months.")
-    frame, note = _whole_months(frame)
-    return _panel(frame, list(by), file, notes + note)
+    whole, note = _whole_months(frame)
+    if len(whole) < len(frame):
+        left.append(("unfinished_month", len(frame) - len(whole)))
+    return _panel(whole, list(by), file, notes + note, left)
 
 
 def _columns(history: pd.DataFrame, by: list[str], file: str) -> pd.DataFrame:
@@ -191,7 +196,7 @@ def _whole_months(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     ]
 
 
-def _panel(frame: pd.DataFrame, by: list[str], file: str, notes: list[str]) -> Panel:
+def _panel(frame: pd.DataFrame, by: list[str], file: str, notes: list[str], left: list[tuple[str, int]]) -> Panel:
     months = pd.PeriodIndex(frame["ds"], freq="M")
     cells = frame[by].drop_duplicates().sort_values(by, kind="stable").reset_index(drop=True)
     code = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(frame[by]))
@@ -212,11 +217,9 @@ def _panel(frame: pd.DataFrame, by: list[str], file: str, notes: list[str]) -> P
     _refuse_negative(cells, index, known, file)
     y, filled = _gaps(known, seen)
     if filled:
-        notes = [
-            *notes,
-            f"{filled} months without a row, in cells that otherwise sell every month, count as not recorded.",
-        ]
-    return Panel(cells, index, y, known, tuple(by), tuple(notes))
+        text = f"{filled} months without a row, in cells that otherwise sell every month, count as not recorded."
+        notes, left = [*notes, text], [*left, ("gap", filled)]
+    return Panel(cells, index, y, known, tuple(by), tuple(notes), tuple(left))
 
 
 def _refuse_negative(cells: pd.DataFrame, months: pd.DatetimeIndex, known: np.ndarray, file: str) -> None:

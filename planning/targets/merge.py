@@ -57,8 +57,9 @@ class Merge:
 def merge(edits: WorkbookEdits, current: Version, version: Callable[[str], Version]) -> Merge:
     """Returns the changes of a workbook against the current plan.
 
-    `version` loads the version the workbook names. Raises DataError with every fault (text that is no number, more
-    decimals than the currency has, negative, a formula, a doubled or unknown row, an edited key, a locked cell, no reason), MergeConflict with every conflict. A missing row counts as unchanged and is noted.
+    `version` loads the version the workbook names. Raises DataError with every fault (text that is no number, too many
+    decimals, negative, a formula, a doubled or unknown row, an edited key, a locked cell, no reason), MergeConflict
+    with every conflict. A missing row counts as unchanged and is noted.
     """
     try:
         base = version(edits.meta["plan_id"])

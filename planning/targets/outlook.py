@@ -15,6 +15,7 @@ is taken out of the centre. The law is the t of `JointForecast`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,8 @@ def outlook(panel: Panel, horizon: int) -> JointForecast:
     mean, errors, weights = _errors(series, origins, horizon)
     years = len(origins) / 12 * _step_of(origins)
     periods = pd.date_range(panel.months[-1] + pd.DateOffset(months=1), periods=horizon, freq="MS")
-    return _with_total(panel, mean, errors, weights, max(4.0, 2 * years), periods, series, len(origins))
+    meta = {"method": "annual outlook", "origins": len(origins), "as_of": f"{panel.months[-1]:%Y-%m-%d}"}
+    return with_total(panel, mean, errors, weights, max(4.0, 2 * years), periods, meta)
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class _Series:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(centred > 0, y / centred, np.nan)
         lagged = np.full((SEASON_YEARS, n, t), np.nan)
-        for years in range(SEASON_YEARS):
-            lagged[years, :, 12 * years :] = ratio[:, : t - 12 * years] if years else ratio
+        for years in range(min(SEASON_YEARS, (t + 11) // 12)):
+            lagged[years, :, 12 * years :] = ratio[:, : t - 12 * years]
         return cls(y, year, _nanmean(lagged), np.cumsum(np.isfinite(y), axis=1))
 
 
@@ -282,21 +284,21 @@ def _shrunk(relative: np.ndarray, weights: np.ndarray, size: np.ndarray, years: 
     return relative * np.exp(0.5 * share * (expected - own))[None, :, None]
 
 
-def _with_total(
+def with_total(
     panel: Panel,
     mean: np.ndarray,
     errors: np.ndarray,
     weights: np.ndarray,
     df: float,
     periods: pd.DatetimeIndex,
-    series: _Series,
-    origins: int,
+    meta: dict[str, Any],
 ) -> JointForecast:
+    """Returns the joint forecast of the panel's cells (in its order) and their total."""
     cells = panel.cells.copy()
     cells.insert(1, "level", "/".join(panel.by))
     top = {"unique_id": TOTAL, "level": TOTAL} | dict.fromkeys(panel.by, TOTAL)
     cells = pd.concat([cells, pd.DataFrame([top])], ignore_index=True)
-    positive = np.nanmin(series.y, axis=1) >= 0
+    positive = np.nanmin(panel.y, axis=1) >= 0
     return JointForecast(
         cells=cells,
         periods=periods,
@@ -307,7 +309,7 @@ def _with_total(
         keys=panel.by,
         bottom=np.arange(len(cells)) < len(mean),
         nonnegative=np.append(positive, positive.all()),
-        meta={"method": "annual outlook", "origins": origins, "as_of": f"{panel.months[-1]:%Y-%m-%d}"},
+        meta=meta,
     )
 
 

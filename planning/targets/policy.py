@@ -15,6 +15,7 @@ rates = { CHF = 1.05 }                                       # policy currency p
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -128,6 +129,39 @@ def make_policy(content: Mapping[str, Any], path: str = "policy") -> Policy:
     return Policy(
         currency, tuple(by), **goal, method=method, rules=tuple(rules), rates=rates, fiscal_year_start=start, path=path
     )
+
+
+def policy_of(settings: Any, priorities: Any = None) -> Policy:
+    """Returns the policy of a workspace: its policy file where it names one, else its keys, currency and chances.
+
+    priorities: the table `dimension, key, weight, min_growth, max_growth`; rows on keys the plan is not split over are
+    left out. Rules of the table come after those of the file.
+    """
+    plan, company = settings.plan, settings.company
+    if plan.policy:
+        own = read_policy(settings.root / plan.policy)
+    else:
+        own = Policy(
+            currency=company.currency,
+            by=tuple(plan.by),
+            commit=plan.attainment.commit,
+            target=plan.attainment.target,
+            stretch=plan.attainment.stretch,
+            fiscal_year_start=settings.calendar.fiscal_year_start,
+            path="workbench.toml",
+        )
+    rules = list(own.rules)
+    for row in [] if priorities is None else priorities.to_dict("records"):
+        if row["dimension"] not in own.by:
+            continue
+        keys = ((row["dimension"], str(row["key"])),)
+        given = {name: row[name] for name in ("weight", "min_growth", "max_growth") if _number(row.get(name))}
+        if given.get("weight", 1.0) != 1.0:
+            rules.append(Rule("priority", keys, (("weight", given["weight"]),)))
+        growth = tuple((name, given[name]) for name in ("min_growth", "max_growth") if name in given)
+        if growth:
+            rules.append(Rule("bounds", keys, growth))
+    return dataclasses.replace(own, rules=tuple(rules))
 
 
 def _unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> list[str]:
