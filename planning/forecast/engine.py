@@ -8,8 +8,8 @@
     past = engine.rolling(panel, 12, origins=[12, 16])   # (2, n, 12), those made 12 and 16 periods before the end
     real = engine.actuals(panel, 12, origins=[12, 16])   # (2, n, 12), what then happened; NaN after the end
 
-`origins` count periods left off the end of each series. A row is NaN where fewer than `least(season)` points remain: the
-short-series methods of `planning.forecast.short` serve those. Values do not depend on `jobs` or on the other series.
+`origins` count periods left off the end of each series. A row is NaN where fewer than `least(season)` points remain:
+the methods of `planning.forecast.short` serve those. Values do not depend on `jobs` or on the other series.
 
 `rolling(..., refit=False)` takes the parameters found at the end of the series and moves them three search steps at
 each past origin: a fifth of the cost of fitting anew, with errors understated by about 5 % (see POLISH_WIDENING).
@@ -108,8 +108,8 @@ def nodes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns point (nodes, H) and past (origins, nodes, H) forecasts of an array of series that end together.
 
-    values (nodes, T) may be NaN before a node's start, nowhere after; `back` counts periods before T. NaN rows for nodes
-    (or origins of a node) with too few points.
+    values (nodes, T) may be NaN before a node's start, nowhere after; `back` counts periods before T. NaN rows for
+    nodes (or origins of a node) with too few points.
     """
     values = np.asarray(values, dtype=float)
     known = np.isfinite(values)

@@ -19,9 +19,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from planning.forecast.inner import inner
 
 N_FORMS = 10
 THETA, SES, CES = 10, 11, 12
