@@ -223,3 +223,21 @@ def _summary(out: Results, name: str) -> None:
     )
     out.cannot_tell("What competitors will do", "Their prices are not in the data.")
     out.file("plan.xlsx", lambda path: path.write_bytes(b"PK"))
+
+
+def make_old_runs(reports: Path, count: int) -> None:
+    """Writes `count` runs of two flows before all others, one in ten failed, with a parameter each."""
+    for i in range(count):
+        flow, failed = ("weekly_progress", "replan")[i % 2], i % 10 == 3
+        run_id = f"2026{1 + i // 28:02d}{1 + i % 28:02d}T070000Z-{i:06x}"
+        folder = reports / flow / run_id
+        folder.mkdir(parents=True)
+        step = {
+            "notebook": flow, "title": "", "state": "ok", "status": "failed" if failed else "ok",
+            "answer": "" if failed else f"We are at {i} %", "seconds": 2.0,
+            "error": {"cell": 2, "message": f"row {i}: no amount. Write one."} if failed else None,
+            "numbers": [{"name": "p", "label": "Chance", "value": i / count, "text": f"{i} %", "lead": True}],
+        }  # fmt: skip
+        given = {"region": ("North", "South", "Export")[i % 3]}
+        record = {"id": run_id, "flow": flow, "status": step["status"], "seconds": 2.0, "given": given, "steps": [step]}
+        (folder / "run.json").write_text(json.dumps(record))
