@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from planning.forecast import joint as jt
-from planning.forecast import reconcile
+from planning.forecast import coherent as jt
+from planning.forecast import nodes, reconcile
 from planning.forecast.hierarchy import Hierarchy
 from planning.forecast.joint_forecast import JointForecast, t_quantile
 
@@ -90,13 +90,15 @@ def energy(forecast: JointForecast, actual: np.ndarray, level: str, unit: float)
 def evaluate(name: str, data: tuple, origins: list[int] | None = None) -> dict[str, float]:
     """Prints and returns mean scores over the origins of one hierarchy."""
     frame, keys, spec, freq, season, horizon, every = data
-    panel = jt.build_panel(frame, keys=keys, freq=freq, spec=spec)
+    panel = nodes.build_panel(frame, keys=keys, freq=freq, spec=spec)
     base = jt.engine_base()
     levels = panel.hierarchy.cells["level"].to_numpy()
     rows, chosen, cpu = [], [], 0.0
     for origin in origins or every:
         start = time.process_time()
-        known = jt.Panel(panel.hierarchy, panel.values[:, :origin], panel.ds[:origin], panel.negative, 0)
+        known = nodes.Panel(
+            panel.hierarchy, panel.values[:, :origin], panel.ds[:origin], panel.negative, 0, panel.ended
+        )
         periods = panel.ds[origin : origin + horizon]
         forecast = jt.from_panel(known, periods, season, base)
         cpu += time.process_time() - start

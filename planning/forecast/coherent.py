@@ -15,18 +15,15 @@ the correlation over nodes and steps, which bootstrapped one-step residuals lose
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import gcd
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, UsageError
-from planning.forecast import hierarchy as hierarchies
 from planning.forecast import reconcile
-from planning.forecast.hierarchy import Hierarchy
 from planning.forecast.joint_forecast import JointForecast
+from planning.forecast.nodes import Panel, build_panel
 
 MOST_ORIGINS = 60
 REFIT_POINTS = 2_500_000  # values times past origins up to which every past origin is fitted anew
@@ -40,17 +37,6 @@ LEAST_TRAINING_ORIGINS = 6
 # values (nodes x T, NaN before a node's start), horizon, season length, past origins (steps back from T)
 # → point (nodes x H) and past forecasts (origins x nodes x H; NaN where a node was too short)
 Base = Callable[[np.ndarray, int, int, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """The history of all nodes on one time grid: values nodes x T (NaN before a bottom cell starts), `ds` of T."""
-
-    hierarchy: Hierarchy
-    values: np.ndarray
-    ds: pd.DatetimeIndex
-    negative: np.ndarray  # (nodes,) True where the history was ever below zero
-    filled: int  # gaps filled, of bottom cells
 
 
 def joint(
@@ -111,70 +97,6 @@ def _ahead(values: np.ndarray, back: np.ndarray, horizon: int) -> np.ndarray:
     return np.stack([known[:, length - steps : length - steps + horizon] for steps in back])
 
 
-def build_panel(history: pd.DataFrame, *, keys: Sequence[str], freq: str, spec: Any = None, value: str = "y") -> Panel:
-    """Returns the panel of all nodes; gaps inside a cell are filled from its season, before its start it is NaN."""
-    missing = [name for name in (*keys, "ds", value) if name not in history.columns]
-    if missing:
-        raise UsageError(f"the history has no column '{missing[0]}'. It has: {', '.join(map(str, history.columns))}.")
-    frame = history.assign(**{key: history[key].astype(str) for key in keys})
-    twice = frame.duplicated([*keys, "ds"])
-    if twice.any():
-        row = frame[twice].iloc[0]
-        name = "/".join(row[key] for key in keys)
-        raise DataError(f"{name}, {pd.Timestamp(row['ds']):%Y-%m-%d}: stands twice. Keep one row a cell and period.")
-    cells = frame[list(keys)].drop_duplicates()
-    structure = hierarchies.build(cells, keys, spec)
-    ds = pd.date_range(frame["ds"].min(), frame["ds"].max(), freq=freq)
-    wide = frame.pivot(index=list(keys), columns="ds", values=value).reindex(columns=ds)
-    names = structure.cells.loc[structure.bottom, list(keys)]
-    order = pd.MultiIndex.from_frame(names) if len(keys) > 1 else pd.Index(names[keys[0]])
-    raw = wide.reindex(order).to_numpy(float)
-    bottom, gaps = fill_gaps(raw)
-    zero = np.nan_to_num(bottom, nan=0.0)
-    begun = structure.summing @ ~np.isnan(bottom)
-    top = np.where(np.maximum.accumulate(begun, axis=1) > 0, structure.summing @ zero, np.nan)  # before its first cell
-    values = np.concatenate([top, bottom])
-    with np.errstate(invalid="ignore"):
-        negative = (np.nan_to_num(values, nan=0.0) < 0).any(axis=1)
-    return Panel(structure, values, ds, negative, gaps)
-
-
-def fill_gaps(values: np.ndarray, season: int = 12) -> tuple[np.ndarray, int]:
-    """Returns cells x T with gaps between known values filled, and how many there were.
-
-    A gap takes the line between its neighbours plus what the same steps one season away lay off their own line, where
-    such a season is known.
-    """
-    out = values.copy()
-    count = 0
-    for row in out:
-        known = np.flatnonzero(~np.isnan(row))
-        if not len(known):
-            continue
-        inside = np.arange(known[0], known[-1] + 1)
-        gaps = inside[np.isnan(row[inside])]
-        if not len(gaps):
-            continue
-        line = np.interp(inside, known, row[known])
-        off = row[inside] - _smooth(line, season)
-        start = inside[0]
-        for gap in gaps:
-            near = [
-                t for t in (gap - season, gap + season) if known[0] <= t <= known[-1] and not np.isnan(off[t - start])
-            ]
-            base = _smooth(line, season)[gap - start] if near else line[gap - start]
-            row[gap] = base + (np.mean([off[t - start] for t in near]) if near else 0.0)
-        count += len(gaps)
-    return out, count
-
-
-def _smooth(line: np.ndarray, season: int) -> np.ndarray:
-    width = min(season + 1, len(line))
-    pad = width // 2
-    padded = np.pad(line, (pad, width - 1 - pad), mode="edge")
-    return np.convolve(padded, np.full(width, 1.0 / width), mode="valid")
-
-
 def from_panel(
     panel: Panel, periods: pd.DatetimeIndex, season: int, base: Base, locks: pd.DataFrame | None = None
 ) -> JointForecast:
@@ -182,16 +104,19 @@ def from_panel(
     horizon = len(periods)
     back, stride = past_origins(panel.values.shape[1], horizon, season)
     point, past = base(panel.values, horizon, season, back)
+    point = _without_ended(panel, point)
     scale, scales = node_scales(panel.values, season, back)
     relative = relative_errors(panel.values, past, scales, back)
     errors = (scale[None, :, None] * relative).astype(np.float32)
     weights = recency(back, season)
+    errors[:, panel.hierarchy.n_aggregates :][:, panel.ended] = 0.0
     name, losses = choose_projection(panel, past, scales, relative, back, season)
     projection = _projection(panel, name, scale, errors, weights)
     bottom = projection.bottom(point)
     moved = projection.bottom(errors.transpose(1, 0, 2))
     if locks is not None and len(locks):
         bottom, moved = _locked(panel, periods, locks, projection, bottom, moved)
+    bottom[panel.ended], moved[panel.ended] = 0.0, 0.0
     low = panel.hierarchy.bottom
     keep = ~panel.negative[low]
     bottom[keep] = np.maximum(bottom[keep], 0.0)
@@ -207,8 +132,24 @@ def from_panel(
         keys=panel.hierarchy.keys,
         bottom=low,
         nonnegative=~panel.negative,
-        meta={"projection": name, "losses": losses, "origins": len(back), "gaps_filled": panel.filled},
+        meta={
+            "projection": name,
+            "losses": losses,
+            "origins": len(back),
+            "gaps_filled": panel.filled,
+            "ended": panel.hierarchy.cells["unique_id"][low][panel.ended].tolist(),
+        },
     )
+
+
+def _without_ended(panel: Panel, point: np.ndarray) -> np.ndarray:
+    """Returns the forecasts with ended cells at zero, and those of cells too short for the pool at their mean."""
+    out = point.copy()
+    for node in np.flatnonzero(~np.isfinite(out).all(axis=1)):
+        known = panel.values[node][~np.isnan(panel.values[node])]
+        out[node] = known.mean() if len(known) else 0.0
+    out[panel.hierarchy.n_aggregates :][panel.ended] = 0.0
+    return out
 
 
 def past_origins(length: int, horizon: int, season: int) -> tuple[np.ndarray, int]:
