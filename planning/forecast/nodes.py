@@ -64,10 +64,10 @@ def build_panel(history: pd.DataFrame, *, keys: Sequence[str], freq: str, spec: 
 
 
 def end_cells(bottom: np.ndarray, season: int) -> np.ndarray:
+    """Returns which cells have ended, and makes the end of every cell finite, in place.
 
-
-    A cell has ended when nothing was sold for its last season (rows missing or zero) though something was before. One or
-    two missing periods at the end are late data and take the last season's value; more count as no sales.
+    A cell has ended when nothing was sold for its last season (rows missing or zero) though something was before. One
+    or two missing periods at the end are late data and take the last value of the season; more count as no sales.
     """
     for row in bottom:
         known = np.flatnonzero(~np.isnan(row))
