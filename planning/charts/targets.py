@@ -22,6 +22,8 @@ def bridge(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False,
     change = frame["change"].to_numpy(float)
     after = frame["after"].to_numpy(float)
     scale, digits = style.money_scale(after)
+    smallest = np.nanmin(np.abs(change[change != 0]), initial=np.inf) / scale
+    digits += int(not total.all() and smallest < 10 and digits < 2)
     texts = [
         language.number(a / scale, digits) if t else language.signed(c / scale, digits)
         for t, a, c in zip(total, after, change, strict=True)

@@ -277,8 +277,8 @@ def _plan_row(sheet: Any, row: int, line: dict, content: WorkbookContent, style:
     sheet.write_string(row, 0, line["unique_id"], style.text)
     for position, key in enumerate(content.keys):
         sheet.write_string(row, 1 + position, str(line[key]), style.text)
-    sheet.write_number(row, at.last_year, line["last_year"], style.money)
-    sheet.write_number(row, at.expected, line["expected"], style.money)
+    sheet.write_number(row, at.last_year, round(line["last_year"], content.digits), style.money)
+    sheet.write_number(row, at.expected, round(line["expected"], content.digits), style.money)
     sheet.write_number(row, at.chance, line["attainment_probability"], style.percent)
     target, base = xl_rowcol_to_cell(row, at.target), xl_rowcol_to_cell(row, at.last_year)
     growth = line["growth"]

@@ -18,8 +18,8 @@ def market_view(plan: Plan, market: pd.DataFrame | None, panel: Panel) -> pd.Dat
     """Returns the plan's expected sales beside potential x share, one row a place the market table names.
 
     market: `<keys>, ds, potential, share` yearly. Potential is carried forward by its own last growth where the plan
-    year is not in the table; the share is the last one known. Error: how far potential x share of a year, known the year
-    before, lay from actual sales. Columns: keys, `plan_view, market_view, lo, hi, difference, told` (the forecast
+    year is not in the table; the share is the last one known. Error: how far potential x share of a year, known the
+    year before, lay from actual sales. Columns: keys, `plan_view, market_view, lo, hi, difference, told` (the forecast
     lies outside the 80 % interval).
     """
     keys = [key for key in plan.target.law.keys if market is not None and key in market]

@@ -190,17 +190,16 @@ def _refuse_conflicts(
     if not both.any():
         return
     unit = 10**base.digits
-    rows = [
-        {
-            "where": base.cells["unique_id"].iloc[i],
-            "month": base.periods[j][:7],
-            "base": base.months[i, j] / unit,
-            "file": file[i, j] / unit,
-            "current": current.months[i, j] / unit,
-            "their_reason": current.reasons.get(base.cells["unique_id"].iloc[i], ""),
+    rows = []
+    for i in np.flatnonzero(both.any(axis=1)):
+        at = np.flatnonzero(both[i])
+        uid = base.cells["unique_id"].iloc[i]
+        months = base.periods[at[0]][:7] + (f" and {len(at) - 1} more months" if len(at) > 1 else "")
+        sums = {
+            name: values[i, at].sum() / unit
+            for name, values in (("base", base.months), ("file", file), ("current", current.months))
         }
-        for i, j in np.argwhere(both)
-    ]
+        rows.append({"where": uid, "month": months, **sums, "their_reason": current.reasons.get(uid, "")})
     raise MergeConflict("\n".join(_conflict_line(r, base.digits, current.plan_id) for r in rows), pd.DataFrame(rows))
 
 
