@@ -1,0 +1,285 @@
+"""Family weights: what separated won from lost deals, by how much each family of fields, and how sure that is.
+
+    share(family) = Var(contribution of the family to the log-odds) ÷ Σ over families of the same
+
+Contributions are centred, so in this additive model they are the exact (interventional) Shapley values of the families.
+Where the data cannot carry weights there are none, and the reasons stand in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from planning.deals import auditing
+from planning.deals.calibrate import Shares, confounding_band, family_shares
+from planning.deals.design import Design, build_design, with_sorting
+from planning.deals.families import Families, as_families, check_against
+from planning.deals.heldout import HeldOut, held_out
+from planning.deals.prepare import Finding, Prepared, prepare
+from planning.deals.winmodel import Fit, fit
+from planning.errors import UsageError
+
+WEIGHT_COLUMNS = ["family", "share", "lo90", "hi90", "p_zero", "band_lo", "band_hi", "n_fields", "share_abs"]
+ESTIMAND = (
+    "share of the variance of the modelled log-odds of winning, over the won and lost deals at hand, that the fields "
+    "of a family account for; it says what separates won from lost deals as recorded, not what a new policy would do"
+)
+LEAST = 100
+DOMINANT = 0.70
+
+
+@dataclass(frozen=True)
+class FamilyWeights:
+    """`weights` (None when refused), `summary`, `findings` of the audit, and the model behind them."""
+
+    weights: pd.DataFrame | None
+    summary: dict[str, Any]
+    findings: pd.DataFrame
+    prepared: Prepared = field(repr=False)
+    families: Families = field(repr=False)
+    model: Fit | None = field(default=None, repr=False)
+    codes: np.ndarray | None = field(default=None, repr=False)
+    shares: Shares | None = field(default=None, repr=False)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the data cannot carry weights."""
+        return bool(self.summary["refused"])
+
+
+def family_weights(
+    deals: pd.DataFrame,
+    *,
+    families: Families | Mapping | str | Path,
+    outcome: str = "outcome",
+    won: str = "won",
+    lost: tuple[str, ...] = (),
+    delta: float = 0.30,
+    refits: int = 60,
+    seed: int = 0,
+    snapshot: str = "as exported",
+) -> FamilyWeights:
+    """What separated won from lost deals, by family of fields, with 90 % intervals, or why that cannot be told.
+
+    deals: one row a deal. families: field → family and known_at (a path, a dict, or Families).
+    outcome, won, lost: the outcome's column, the value of won deals, optionally those of lost ones.
+    delta: strength of an unrecorded cause allowed for by the band, as a share of the strongest family's effect.
+    refits: parametric bootstrap refits. snapshot: the rule by which the rows were made, for the record.
+
+    `weights`: one row a family, `share` sums to 1; `p_zero` is the p-value of "this family carries no weight";
+    [`band_lo`, `band_hi`] contains [`lo90`, `hi90`]. A family without a usable field is in `summary["not_measured"]`.
+    Raises UsageError, ConfigError or DataError for wrong input.
+    """
+    if not 0 <= delta <= 1:
+        raise UsageError(f"--delta {delta}: between 0 and 1 is meant, 0.3 for 30 % of the strongest family's effect.")
+    table = as_families(families)
+    check_against(table, [str(name) for name in deals.columns], outcome)
+    prepared = prepare(deals, outcome=outcome, won=won, lost=lost)
+    findings = auditing.run_audit(prepared, table)
+    usable = usable_fields(prepared, table, findings)
+    reasons = _too_little(prepared, usable)
+    base = {"outcome": outcome, "won": str(won), "delta": delta, "snapshot": snapshot, "seed": seed, "refits": refits}
+    if reasons:
+        return _answer(prepared, table, findings, usable, reasons, base)
+    coarse = frozenset(f.field for f in findings if f.rule == "round_amounts")
+    with one_thread(prepared):
+        return _weigh(prepared, table, findings, usable, coarse, base)
+
+
+def one_thread(prepared: Prepared) -> AbstractContextManager:
+    """Keeps linear algebra on one thread below 200,000 deals: threads fighting over small matrices cost a
+    hundredfold."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas") if prepared.outcomes.closed.sum() < 200_000 else nullcontext()
+
+
+def _weigh(
+    prepared: Prepared,
+    table: Families,
+    findings: list[Finding],
+    usable: dict[str, str],
+    coarse: frozenset[str],
+    base: dict,
+) -> FamilyWeights:
+    model, codes = fit_fields(prepared, usable, coarse)
+    if not model.design.terms or not model.converged and not np.all(np.isfinite(model.coefficients)):
+        return _answer(prepared, table, findings, usable, ["the model did not settle on these fields"], base)
+    scored = held_out(model, codes, prepared.won, seed=base["seed"])
+    shares = family_shares(model, codes, refits=base["refits"], seed=base["seed"])
+    weights = _weights_table(model, codes, shares, base["delta"])
+    findings = findings + _family_findings(weights, findings)
+    reasons = _cannot_carry(scored, weights, findings)
+    return _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights)
+
+
+def usable_fields(prepared: Prepared, families: Families, findings: list[Finding]) -> dict[str, str]:
+    """Fields that may be causes, with their family: listed, not refused, and not constant."""
+    refused = auditing.refused_fields(findings)
+    return {
+        name: family
+        for name, family in families.family_of.items()
+        if name not in refused and prepared.columns.get(name) is not None and _varies(prepared, name)
+    }
+
+
+def _varies(prepared: Prepared, name: str) -> bool:
+    if prepared.columns[name].kind not in ("number", "category"):
+        return False
+    values = prepared.closed_column(name)
+    return values.nunique(dropna=False) > 1 and values.notna().sum() >= 20
+
+
+def fit_fields(
+    prepared: Prepared, usable: Mapping[str, str], coarse: frozenset[str] = frozenset()
+) -> tuple[Fit, np.ndarray]:
+    """Fits the win model on the closed deals: once plainly, then with large classes sorted (see `with_sorting`)."""
+    closed = np.flatnonzero(prepared.outcomes.closed)
+    columns = {name: prepared.columns[name] for name in usable}
+    here = {name: _subset(column, closed) for name, column in columns.items()}
+    design = build_design(here, usable, coarse)
+    codes = design.codes({name: column.values for name, column in here.items()})
+    model = fit(design, codes, prepared.won, tolerance=5e-3, averaged=False)
+    if any(term.kind == "category" and len(term.levels) >= 12 for term in design.terms) and len(design.families) > 1:
+        design = with_sorting(design, codes, design.contributions(codes, model.coefficients))
+        model = fit(design, codes, prepared.won, start=_padded(model, design))
+    return model, codes
+
+
+def _padded(model: Fit, design: Design) -> Fit:
+    """The first fit as a starting point for the wider design: new columns and groups start at nothing."""
+    old, new = model.design, design
+    b = np.zeros(new.width)
+    b[0] = model.coefficients[0]
+    for place, wider in zip(old.slices, new.slices, strict=True):
+        b[wider.start : wider.start + place.stop - place.start] = model.coefficients[place]
+    by_name = dict(zip(old.group_names, model.variances, strict=True))
+    variances = np.array([by_name.get(name, 0.02) for name in new.group_names])
+    return Fit(b, np.zeros((0, 0)), variances, model.normal, 0, False, new)
+
+
+def _subset(column: Any, rows: np.ndarray) -> Any:
+    values = column.values.iloc[rows]
+    return replace(column, values=values, missing=float(values.isna().mean()))
+
+
+def _too_little(prepared: Prepared, usable: Mapping[str, str]) -> list[str]:
+    won, lost = prepared.outcomes.count("won"), prepared.outcomes.count("lost")
+    reasons = []
+    if won + lost == 0:
+        reasons.append("no deal is closed: there is nothing to compare")
+    elif won == 0 or lost == 0:
+        reasons.append(f"only one outcome: {won} won and {lost} lost deals")
+    elif min(won, lost) < LEAST:
+        reasons.append(f"{won} won and {lost} lost deals; at least {LEAST} of each are needed")
+    if not usable:
+        reasons.append("no field is left that may be a cause: state known_at for the fields in the families file")
+    return reasons
+
+
+def _cannot_carry(scored: HeldOut, weights: pd.DataFrame, findings: list[Finding]) -> list[str]:
+    reasons = [f"{finding.rule}: {finding.evidence}" for finding in auditing.blocking(findings)]
+    if not scored.low > 0.5:
+        reasons.insert(
+            0,
+            f"the recorded fields do not tell won from lost on unseen deals: held-out AUC {scored.auc:.2f}, "
+            f"90 % interval {scored.low:.2f} to {scored.high:.2f}, contains 0.50",
+        )
+    elif (weights["p_zero"] > 0.05).all():
+        reasons.insert(0, "no family's weight can be told from zero")
+    if any(finding.rule == "dominant_family" and finding.severity == "refused" for finding in findings):
+        reasons.append("one family carries over 70 % and rests on values that win nearly always or never")
+    return reasons
+
+
+def _weights_table(model: Fit, codes: np.ndarray, shares: Shares, delta: float) -> pd.DataFrame:
+    low, high = confounding_band(shares.share, shares.low, shares.high, delta)
+    parts = family_parts(model, codes)
+    size = np.abs(parts - parts.mean(axis=0)).mean(axis=0)
+    counts = [sum(term.family == name for term in model.design.terms) for name in shares.families]
+    table = pd.DataFrame({
+        "family": shares.families, "share": shares.share, "lo90": shares.low, "hi90": shares.high,
+        "p_zero": shares.p_zero,
+        "band_lo": low, "band_hi": high, "n_fields": counts, "share_abs": size / max(size.sum(), 1e-12),
+    })  # fmt: skip
+    return table[WEIGHT_COLUMNS].sort_values("share", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def family_parts(model: Fit, codes: np.ndarray) -> np.ndarray:
+    """Log-odds (n, families) each family adds, not centred."""
+    out = np.zeros((len(codes), len(model.design.families)))
+    place = {name: number for number, name in enumerate(model.design.families)}
+    for number, (term, columns) in enumerate(zip(model.design.terms, model.design.slices, strict=True)):
+        out[:, place[term.family]] += (term.table.astype(np.float64) @ model.coefficients[columns])[codes[:, number]]
+    return out
+
+
+def _family_findings(weights: pd.DataFrame, findings: list[Finding]) -> list[Finding]:
+    top = weights.iloc[0]
+    if top["share"] <= DOMINANT or len(weights) < 2:
+        return []
+    pure = any(finding.rule in ("pure_id", "back_filled") for finding in findings)
+    text = f"family {top['family']} carries {top['share']:.0%} of the weight"
+    action = "Look for a field in it that is written after the fact."
+    return [Finding("refused" if pure else "warning", "(families)", "dominant_family", text, action)]
+
+
+def _answer(
+    prepared: Prepared, families: Families, findings: list[Finding], usable: Mapping[str, str], reasons: list[str],
+    base: dict, model: Fit | None = None, codes: np.ndarray | None = None, scored: HeldOut | None = None,
+    shares: Shares | None = None, weights: pd.DataFrame | None = None,
+) -> FamilyWeights:  # fmt: skip
+    won, lost = prepared.outcomes.count("won"), prepared.outcomes.count("lost")
+    refused_fields = {
+        f.field: f.rule for f in reversed(findings) if f.severity == "refused" and f.field in families.family_of
+    }
+    measured = set(usable.values())
+    findings = findings + [
+        Finding(
+            "note", f"[{name}]", "not_measured", f"family {name} has no usable field: not measured, which is not zero"
+        )
+        for name in families.fields
+        if name not in measured
+    ]
+    summary = {
+        "estimand": ESTIMAND, "n": won + lost, "n_won": won, "n_lost": lost,
+        "win_rate": won / (won + lost) if won + lost else None,
+        "auc": scored and scored.auc, "auc_lo": scored and scored.low, "auc_hi": scored and scored.high,
+        "log_loss": scored and scored.log_loss, "r2": scored and scored.r2,
+        "refused": bool(reasons), "reasons": reasons, "n_fields": len(usable),
+        "not_measured": [name for name in families.fields if name not in measured],
+        "refused_fields": refused_fields, "left_out": dict(prepared.left_out), "id_field": prepared.id_field, **base,
+    }  # fmt: skip
+    table = auditing.findings_frame(sorted(findings, key=lambda finding: auditing.ORDER[finding.severity]))
+    return FamilyWeights(None if reasons else weights, summary, table, prepared, families, model, codes, shares)
+
+
+def deal_contributions(result: FamilyWeights, *, by: str = "family") -> pd.DataFrame:
+    """What pulled each closed deal up or down: log-odds by family (or `by="field"`), which add up to its log-odds.
+
+    Returns `deal_id`, one column a family or field (centred: 0 is the average deal) and `intercept`; a row's sum is the
+    deal's log-odds of winning. Raises UsageError where the model was refused.
+    """
+    if result.model is None or result.codes is None:
+        raise UsageError(
+            "these data carry no model, so there are no contributions: " + "; ".join(result.summary["reasons"])
+        )
+    model = result.model
+    if by == "field":
+        parts = model.design.contributions(result.codes, model.coefficients)
+        labels = [term.field for term in model.design.terms]
+    else:
+        parts, labels = family_parts(model, result.codes), list(model.design.families)
+    means = parts.mean(axis=0)
+    frame = pd.DataFrame(parts - means, columns=labels)
+    ids = result.prepared.ids[result.prepared.outcomes.closed].reset_index(drop=True)
+    frame.insert(0, "deal_id", ids)
+    frame["intercept"] = float(model.coefficients[0] + means.sum())
+    return frame

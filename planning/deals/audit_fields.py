@@ -1,0 +1,247 @@
+"""The audit of single fields: is this field a cause that was known before the outcome, or the outcome in disguise?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from planning.deals import names
+from planning.deals.families import Families
+from planning.deals.prepare import Finding, Prepared
+
+SAMPLE = 100_000
+ONE_FIELD_REFUSED, ONE_FIELD_REVIEW = 0.95, 0.90
+FILL_WON_LOST, FILL_CLOSED_OPEN = 0.30, 0.40
+RANDOM_MINUS_TIME = 0.12
+PURE, PURE_ROWS = 0.97, 50
+MOSTLY_MISSING = 0.95
+ROUND_GAP = 0.20
+
+
+def audit_field(
+    prepared: Prepared, name: str, rows: np.ndarray, order: np.ndarray | None, known_at: str | None = None
+) -> list[Finding]:
+    """All findings on one field; `rows` are the closed deals looked at, `order` their time order where dates exist."""
+    column = prepared.columns[name]
+    shaped = _shape(prepared, name)
+    if column.kind in ("constant", "text", "id", "date"):
+        return shaped + _fill(prepared, name, known_at)
+    won = prepared.outcomes.state[rows] == "won"
+    values = column.values.iloc[rows]
+    found = shaped + _fill(prepared, name, known_at) + _merged(name, column.merged)
+    if len(rows) >= 100 and 20 <= won.sum() <= len(won) - 20:
+        codes = field_codes(values, column.kind)
+        found += _one_field(name, codes, won, order) + _pure(name, codes, values, column.kind, won)
+        if column.kind == "number" and names.says(name, names.AMOUNT_WORDS):
+            found += _round_amounts(name, values.to_numpy(), won)
+    if column.kind == "number" and names.says(name, names.AMOUNT_WORDS):
+        found += _zero_amounts(name, column.values)
+    return found
+
+
+def _shape(prepared: Prepared, name: str) -> list[Finding]:
+    column = prepared.columns[name]
+    filled = 1 - column.missing
+    if column.kind == "constant":
+        return [Finding("note", name, "constant", f"one value or none ({filled:.0%} filled): it separates nothing")]
+    if column.kind == "text":
+        return [
+            Finding("refused", name, "free_text", "free text, nearly every row differs", "Code it into a class first.")
+        ]
+    if column.kind == "id":
+        return [
+            Finding(
+                "refused",
+                name,
+                "id_like",
+                f"{column.values.nunique()} values in {len(column.values)} rows: a name, not a cause",
+            )
+        ]
+    if column.kind == "date":
+        text = "a date is no cause: it would call the calendar the market"
+        return [Finding("refused", name, "date", text, "Use an outside index of the period instead.")]
+    if column.missing > MOSTLY_MISSING:
+        rows = int(column.values.notna().sum())
+        return [
+            Finding(
+                "warning",
+                name,
+                "mostly_missing",
+                f"{column.missing:.1%} missing; it speaks for {rows} deals only",
+                "",
+                rows,
+            )
+        ]
+    return []
+
+
+def _merged(name: str, merged: tuple[tuple[str, ...], ...]) -> list[Finding]:
+    if not merged:
+        return []
+    shown = "; ".join(" = ".join(group) for group in merged[:4])
+    person = names.says(name, names.PERSON_WORDS)
+    rule = "merged_owners" if person else "merged_spellings"
+    return [
+        Finding("warning" if person else "note", name, rule, f"{len(merged)} values were spelt several ways: {shown}")
+    ]
+
+
+def _fill(prepared: Prepared, name: str, known_at: str | None) -> list[Finding]:
+    """Fields filled for one outcome, or at closing only, carry the outcome in their emptiness."""
+    filled = prepared.columns[name].values.notna().to_numpy()
+    state = prepared.outcomes.state
+    won, lost = filled[state == "won"], filled[state == "lost"]
+    waiting = filled[state == "open"]
+    found = []
+    if len(won) >= 20 and len(lost) >= 20:
+        a, b = won.mean(), lost.mean()
+        text = f"filled in {a:.1%} of won and {b:.1%} of lost deals"
+        if min(a, b) < 0.01 and max(a, b) > 0.05:
+            found.append(Finding("refused", name, "one_outcome_only", text, "Fill it for every deal while it is open."))
+        elif abs(a - b) > FILL_WON_LOST:
+            found.append(Finding("refused", name, "fill_won_lost", text, "Fill it for every deal while it is open."))
+    if len(waiting) >= 50 and len(won) + len(lost) >= 50:
+        found += _fill_open(name, float(np.concatenate([won, lost]).mean()), float(waiting.mean()), known_at)
+    return found
+
+
+def _fill_open(name: str, closed: float, waiting: float, known_at: str | None) -> list[Finding]:
+    """A field that fills up with the stages is emptier in open deals; one that is empty until closing is the
+    outcome's."""
+    if closed - waiting <= FILL_CLOSED_OPEN:
+        return []
+    text = f"filled in {closed:.1%} of closed and {waiting:.1%} of open deals"
+    if waiting < 0.02 or (known_at or "").casefold() == "creation":
+        return [
+            Finding(
+                "refused", name, "fill_closed_open", f"{text}: written at closing", "Record it when it becomes known."
+            )
+        ]
+    if known_at:
+        return [Finding("note", name, "fill_closed_open", f'{text}, as its known_at = "{known_at}" lets expect')]
+    return [Finding("warning", name, "fill_closed_open", f"{text}: written late", "State at which stage it is known.")]
+
+
+def field_codes(values: pd.Series, kind: str, bins: int = 24) -> np.ndarray:
+    """A field as small codes: quantile bins or levels (the 500 commonest); missing is -1."""
+    if kind == "number":
+        numbers = values.to_numpy("float64")
+        known = numbers[~np.isnan(numbers)]
+        if not len(known):
+            return np.full(len(numbers), -1)
+        edges = np.unique(np.quantile(known, np.arange(1, bins) / bins))
+        return np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers, side="right"))
+    top = values.value_counts().index[:500]
+    return pd.Index(top).get_indexer(values.to_numpy(dtype=object))
+
+
+def rank_auc(score: np.ndarray, won: np.ndarray) -> float:
+    """P(score of a won deal > score of a lost one), ties count half."""
+    ranks = pd.Series(score).rank().to_numpy()
+    n_won = int(won.sum())
+    n_lost = len(won) - n_won
+    if not n_won or not n_lost:
+        return float("nan")
+    return float((ranks[won.astype(bool)].sum() - n_won * (n_won + 1) / 2) / (n_won * n_lost))
+
+
+def _held_out_auc(codes: np.ndarray, won: np.ndarray, learn: np.ndarray) -> float:
+    shifted = codes + 1
+    wins = np.bincount(shifted[learn], won[learn], int(shifted.max()) + 1)
+    seen = np.bincount(shifted[learn], minlength=int(shifted.max()) + 1)
+    rate = (wins + 5 * won[learn].mean()) / (seen + 5)
+    return rank_auc(rate[shifted[~learn]], won[~learn])
+
+
+def _one_field(name: str, codes: np.ndarray, won: np.ndarray, order: np.ndarray | None) -> list[Finding]:
+    half = np.random.default_rng(0).permutation(len(won)) < len(won) // 2
+    auc = (_held_out_auc(codes, won, half) + _held_out_auc(codes, won, ~half)) / 2
+    found = []
+    text = f"this field alone tells won from lost with a held-out AUC of {auc:.2f}"
+    if auc > ONE_FIELD_REFUSED:
+        found.append(Finding("refused", name, "one_field_auc", text, "It is most likely written after the fact."))
+    elif auc > ONE_FIELD_REVIEW:
+        found.append(Finding("warning", name, "one_field_auc", text, "Check when it is written."))
+    if order is not None and len(won) >= 400:
+        early = np.zeros(len(won), dtype=bool)
+        early[order[: int(0.7 * len(won))]] = True
+        later = _held_out_auc(codes, won, early)
+        if auc - later > RANDOM_MINUS_TIME:
+            text = f"AUC {auc:.2f} on random deals but {later:.2f} on later ones: it knows the period or the batch"
+            found.append(Finding("warning", name, "random_against_time", text, "Check how and when it is filled."))
+    return found
+
+
+def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.ndarray) -> list[Finding]:
+    """Levels that nearly always win: an id is a process artefact, a class is the outcome in other words."""
+    if kind != "category":
+        return []
+    known = codes >= 0
+    seen = np.bincount(codes[known], minlength=1)
+    wins = np.bincount(codes[known], won[known], len(seen))
+    base = won.mean()
+    rate = wins / np.maximum(seen, 1)
+    pure = (seen >= PURE_ROWS) & ((rate >= PURE) | (rate <= 1 - PURE))
+    if not pure.any() or not 0.08 < base < 0.92:
+        return []
+    labels = values.value_counts().index
+    worst = int(np.argmax(np.where(pure, seen, -1)))
+    rows = int(seen[pure].sum())
+    text = (
+        f"{int(pure.sum())} values win nearly always or never, such as {labels[worst]!r}: "
+        f"{int(wins[worst])} of {int(seen[worst])}; {rows} deals"
+    )
+    if names.says(name, names.PERSON_WORDS) or len(seen) > 40:
+        return [Finding("warning", name, "pure_id", text, "Look at who creates these deals and when.", rows)]
+    always = int(seen[(seen >= PURE_ROWS) & (rate >= PURE)].sum())
+    if always > 0.1 * len(won) or rows > 0.4 * len(won):
+        return [Finding("refused", name, "pure_levels", text, "Its values repeat the outcome.", rows)]
+    return [Finding("warning", name, "pure_levels", text, "Check when these values are written.", rows)]
+
+
+def _round_amounts(name: str, amounts: np.ndarray, won: np.ndarray) -> list[Finding]:
+    """Amounts are edited at closing: the real invoice amount is rarely a round one."""
+    filled = ~np.isnan(amounts) & (amounts != 0)
+    if filled.sum() < 200 or np.nanmedian(amounts[filled]) < 2000:
+        return []
+    for unit in (1000, 100):
+        even = filled & (amounts % unit == 0)
+        odd = filled & ~even
+        if min(even.sum(), odd.sum()) >= 100:
+            a, b = won[even].mean(), won[odd].mean()
+            if abs(a - b) > ROUND_GAP:
+                text = f"multiples of {unit} win {a:.1%}, other amounts {b:.1%}: the amount is edited at closing"
+                return [
+                    Finding(
+                        "warning",
+                        name,
+                        "round_amounts",
+                        text,
+                        "Use the first amount, or a class of size.",
+                        int(even.sum()),
+                    )
+                ]
+    return []
+
+
+def _zero_amounts(name: str, amounts: pd.Series) -> list[Finding]:
+    zero = int((amounts == 0).sum())
+    if not zero:
+        return []
+    text = f"{zero} deals have an amount of zero; taken as they are"
+    return [Finding("note", name, "zero_amounts", text, "Leave it empty where it is not known.", zero)]
+
+
+def table_refusals(families: Families, prepared: Prepared) -> list[Finding]:
+    """Refusals by the families table itself: no known_at, known only at closing, a name that says after the fact."""
+    found = []
+    for name in families.family_of:
+        reason = families.refusal(name)
+        if reason:
+            action = f'State [known_at] "{name}" = ... if it was known before.' if reason[0] == "no_known_at" else ""
+            found.append(Finding("refused", name, reason[0], reason[1], action))
+    listed = set(families.family_of)
+    for name in prepared.columns:
+        if name not in listed:
+            found.append(Finding("note", name, "not_listed", "in no family, so not looked at as a cause"))
+    return found

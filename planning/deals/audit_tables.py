@@ -1,0 +1,145 @@
+"""The audit of the whole table: truncation, back-filling, impossible dates, mixed currencies, families nobody
+recorded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from planning.deals import names
+from planning.deals.prepare import Finding, Prepared
+
+TRUNCATED_SHARE = 0.05
+TRUNCATED_REFUSED = 0.10
+BACKFILLED_SHARE, BACKFILLED_REFUSED = 0.20, 0.50
+
+
+def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
+    """The dates a deal was created and closed, where the export has them."""
+    dates = [name for name, column in prepared.columns.items() if column.kind == "date"]
+    closed = next((name for name in dates if names.says(name, names.CLOSED_WORDS)), None)
+    created = next((name for name in dates if names.says(name, names.CREATED_WORDS) and name != closed), None)
+    pick = lambda name: None if name is None else prepared.columns[name].values.reset_index(drop=True)  # noqa: E731
+    return pick(created), pick(closed)
+
+
+def audit_table(prepared: Prepared) -> list[Finding]:
+    """All findings on the table as a whole."""
+    created, closed = find_dates(prepared)
+    found = _counts(prepared) + _currencies(prepared)
+    if created is not None and closed is not None:
+        known = prepared.outcomes.closed & created.notna().to_numpy() & closed.notna().to_numpy()
+        if known.sum() >= 50:
+            found += _impossible(created[known], closed[known])
+            found += _truncation(created[known], closed[known])
+            found += _backfilled(created[known], closed[known], prepared.outcomes.state[known] == "won")
+            found += _young(prepared, created)
+    if closed is not None:
+        found += _future(closed, created, prepared)
+    return found
+
+
+def _counts(prepared: Prepared) -> list[Finding]:
+    found = []
+    for text, count in prepared.left_out:
+        if text in ("still open", "ended without a decision"):
+            found.append(
+                Finding("note", "(rows)", "left_out", f"{count} deals {text}: neither won nor lost", "", count)
+            )
+    return found
+
+
+def _currencies(prepared: Prepared) -> list[Finding]:
+    for name, column in prepared.columns.items():
+        if names.says(name, r"currenc|币种") and column.kind == "category" and column.values.nunique() > 1:
+            shown = ", ".join(f"{k} {v}" for k, v in column.values.value_counts().head(5).items())
+            text = f"amounts are in {column.values.nunique()} currencies ({shown}) and are not comparable"
+            return [Finding("warning", name, "mixed_currencies", text, "Convert amounts to one currency first.")]
+    return []
+
+
+def _impossible(created: pd.Series, closed: pd.Series) -> list[Finding]:
+    wrong = int((closed < created).sum())
+    if not wrong:
+        return []
+    return [
+        Finding(
+            "fault",
+            "(dates)",
+            "closed_before_created",
+            f"{wrong} deals were closed before they were created",
+            "Correct the dates.",
+            wrong,
+        )
+    ]
+
+
+def _future(closed: pd.Series, created: pd.Series | None, prepared: Prepared) -> list[Finding]:
+    """Won deals with a close date after the newest creation by far more than any cycle: the date is a wish."""
+    if created is None or created.notna().sum() < 50:
+        return []
+    newest = max(created.max(), closed[closed <= created.max()].max())
+    won = prepared.outcomes.state == "won"
+    cycle = (closed - created).dt.days[prepared.outcomes.closed]
+    limit = newest + pd.Timedelta(days=float(cycle.quantile(0.9)) * 1.5 + 30)
+    late = int((won & (closed > limit).to_numpy()).sum())
+    if not late:
+        return []
+    text = f"{late} won deals have a close date after {limit:%Y-%m-%d}, long after the newest deal was created"
+    return [Finding("fault", "(dates)", "future_close", text, "A won deal has been closed: correct the date.", late)]
+
+
+def _truncation(created: pd.Series, closed: pd.Series) -> list[Finding]:
+    """Only deals closed after some day were exported: of the early ones, those that took long are all that is left.
+
+    By the cycle times of later deals, a deal created g days before the first closing on record had closed earlier with
+    chance F(g); each one still here stands for F/(1-F) that are missing.
+    """
+    first = closed.min()
+    before = created < first - pd.Timedelta(days=1)
+    cycle = (closed - created).dt.days
+    reference = np.sort(cycle[~before].to_numpy())
+    if before.sum() < 20 or len(reference) < 50:
+        return []
+    gap = (first - created[before]).dt.days.to_numpy()
+    gone = np.clip(np.searchsorted(reference, gap) / len(reference), 0, 0.98)
+    missing = float(np.sum(gone / (1 - gone)))
+    share = missing / (missing + len(created))
+    if share < TRUNCATED_SHARE:
+        return []
+    severity = "refused" if share >= TRUNCATED_REFUSED else "warning"
+    text = (
+        f"no deal closed before {first:%Y-%m-%d} is here, but {int(before.sum())} created before it are: by the cycle "
+        f"times of the others about {missing:,.0f} earlier closings are missing ({share:.0%}), the quick ones first"
+    )
+    return [Finding(severity, "(rows)", "truncation", text, "Export all deals by creation date.", int(before.sum()))]
+
+
+def _backfilled(created: pd.Series, closed: pd.Series, won: np.ndarray) -> list[Finding]:
+    """Deals typed in once they were decided: created and closed on one day, and winning far more often."""
+    same = (closed.dt.normalize() == created.dt.normalize()).to_numpy()
+    if same.mean() < BACKFILLED_SHARE or same.all():
+        return []
+    a, b = won[same].mean(), won[~same].mean()
+    severity = "refused" if same.mean() >= BACKFILLED_REFUSED and abs(a - b) > 0.2 else "warning"
+    text = (
+        f"{same.mean():.0%} of the deals were created and closed on one day and win {a:.1%}, the others "
+        f"{b:.1%}: typed in afterwards"
+    )
+    return [Finding(severity, "(rows)", "back_filled", text, "Record deals when they begin.", int(same.sum()))]
+
+
+def _young(prepared: Prepared, created: pd.Series) -> list[Finding]:
+    """In the newest quarter of creation dates most deals are still open: only the quickly decided ones are compared."""
+    newest = created.max()
+    young = (created > newest - pd.Timedelta(days=90)).to_numpy()
+    waiting = (prepared.outcomes.state == "open") & young
+    if young.sum() < 50 or waiting.sum() < 0.3 * young.sum():
+        return []
+    text = (
+        f"of {int(young.sum())} deals created in the last 90 days {int(waiting.sum())} are still open; the "
+        f"closed ones are the quick ones"
+    )
+    return [
+        Finding("note", "(rows)", "young_cohorts", text, "Compare cohorts after the same time.", int(waiting.sum()))
+    ]

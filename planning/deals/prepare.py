@@ -1,0 +1,176 @@
+"""From an export to the rows a model may see: ids, repeats, outcomes, fields; everything dropped is counted by
+reason."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from planning.deals import names
+from planning.deals.columns import Column, read_column
+from planning.deals.outcomes import Outcomes, plain_value, read_outcomes
+from planning.errors import DataError, UsageError, did_you_mean
+
+DEAL_ID = "deal_id"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the audit: `severity` is refused, fault, warning or note; `rows` how many deals it concerns."""
+
+    severity: str
+    field: str
+    rule: str
+    evidence: str
+    action: str = ""
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`deals` without repeats, one row a deal; `ids`, `outcomes`, fields read, and what was found and left out."""
+
+    deals: pd.DataFrame
+    ids: pd.Series
+    id_field: str | None
+    outcome_field: str
+    outcomes: Outcomes
+    columns: dict[str, Column]
+    findings: tuple[Finding, ...]
+    left_out: tuple[tuple[str, int], ...] = field(default=())
+
+    @property
+    def won(self) -> np.ndarray:
+        """1.0 for won, 0.0 for lost, over the closed deals in order."""
+        return (self.outcomes.state[self.outcomes.closed] == "won").astype(float)
+
+    def closed_column(self, name: str) -> pd.Series:
+        """A field's values over the closed deals."""
+        return self.columns[name].values[self.outcomes.closed]
+
+
+def prepare(
+    deals: pd.DataFrame, *, outcome: str, won: str, lost: tuple[str, ...] = (), id_field: str | None = None
+) -> Prepared:
+    """Reads an export: drops repeats and contradictions, reads outcomes and every field's kind.
+
+    Raises UsageError when the outcome column or the won value is not there, DataError when there are no rows.
+    """
+    _check_columns(deals, outcome, id_field)
+    deals = deals.rename(columns=str).reset_index(drop=True)
+    findings: list[Finding] = []
+    left_out: list[tuple[str, int]] = []
+    id_field = id_field or find_id(deals, outcome)
+    numbered = id_field is None
+    ids = pd.Series(np.arange(1, len(deals) + 1)) if numbered else _ids(deals[id_field])
+    keep = _repeated_rows(deals, findings, left_out)
+    deals, ids = deals[keep].reset_index(drop=True), ids[keep].reset_index(drop=True)
+    outcomes = read_outcomes(deals[outcome], won, lost)
+    if not numbered:
+        keep = _repeated_ids(deals, ids, outcomes, id_field, findings, left_out)
+        deals, ids = deals[keep].reset_index(drop=True), ids[keep].reset_index(drop=True)
+        outcomes = Outcomes(outcomes.state[keep], outcomes.words)
+    for state, text in (("open", "still open"), ("no_decision", "ended without a decision")):
+        if outcomes.count(state):
+            left_out.append((text, outcomes.count(state)))
+    columns = {name: read_column(deals[name]) for name in deals.columns if name not in (id_field, outcome)}
+    return Prepared(deals, ids, id_field, outcome, outcomes, columns, tuple(findings), tuple(left_out))
+
+
+def _check_columns(deals: pd.DataFrame, outcome: str, id_field: str | None) -> None:
+    have = [str(name) for name in deals.columns]
+    for option, name in (("--outcome", outcome), ("--id", id_field)):
+        if name is not None and name not in have:
+            shown = ", ".join(have[:12]) + (", ..." if len(have) > 12 else "")
+            raise UsageError(
+                f"{option} {name!r}: the deals have no such column.{did_you_mean(name, have)} They have: {shown}."
+            )
+    twice = sorted({name for name in have if have.count(name) > 1})
+    if twice:
+        raise DataError(f"the column {twice[0]!r} is there twice. Rename one of them.")
+    if deals.empty:
+        raise DataError("the deals have a header and no row. Export the closed deals too.")
+
+
+def find_id(deals: pd.DataFrame, outcome: str) -> str | None:
+    """The column that names a deal: `deal_id`, else one called id or number whose values hardly repeat."""
+    exact = [name for name in deals.columns if names.words(name) in ("deal id", "opportunity id", "record id", "id")]
+    named = [name for name in deals.columns if names.says(name, names.ID_WORDS)]
+    named.sort(key=lambda name: not names.says(name, names.DEAL_WORDS))
+    for name in [*exact, *named]:
+        filled = deals[name].count()
+        distinct = deals[name].nunique() >= (0.5 if name in exact else 0.9) * max(filled, 1)
+        if name != outcome and distinct and filled > 0.5 * len(deals):
+            return name
+    return None
+
+
+def _ids(column: pd.Series) -> pd.Series:
+    """Deal ids as they would be written: 1001.0 is 1001, an empty one is named by its row."""
+    if pd.api.types.is_integer_dtype(column) and not column.isna().any():
+        return column.reset_index(drop=True)
+    if pd.api.types.is_float_dtype(column) and column.notna().all() and (column % 1 == 0).all():
+        return column.astype("int64").reset_index(drop=True)
+    texts = [plain_value(value) and str(value).strip() for value in column]
+    if all(text and re.fullmatch(r"(0|[1-9]\d{0,17})(\.0+)?", text) for text in texts):
+        return pd.Series([int(text.split(".")[0]) for text in texts])
+    return pd.Series([text or f"row {row}" for row, text in enumerate(texts, 1)], dtype=object).str.replace(
+        r"^(\d+)\.0$", r"\1", regex=True
+    )
+
+
+def _repeated_rows(deals: pd.DataFrame, findings: list, left_out: list) -> np.ndarray:
+    repeated = deals.duplicated(keep="first").to_numpy()
+    count = int(repeated.sum())
+    if count:
+        left_out.append(("repeated rows", count))
+        evidence = f"{count} of {len(deals)} rows repeat another row in every column; each was counted once"
+        findings.append(Finding("warning", "(rows)", "repeated_rows", evidence, "Export each deal once.", count))
+    return ~repeated
+
+
+def _repeated_ids(
+    deals: pd.DataFrame, ids: pd.Series, outcomes: Outcomes, id_field: str, findings: list, left_out: list
+) -> np.ndarray:
+    """Keeps the last row of an id with one outcome; leaves out an id that is both won and lost."""
+    shared = ids.duplicated(keep=False).to_numpy()
+    keep = np.ones(len(ids), dtype=bool)
+    if not shared.any():
+        return keep
+    closed = pd.Series(np.where(outcomes.closed, outcomes.state, None), dtype=object)
+    states = closed[shared].groupby(ids[shared].astype(str)).nunique()
+    contradicting = ids.astype(str).isin(states.index[states > 1]).to_numpy()
+    keep[contradicting] = False
+    older = ids.duplicated(keep="last").to_numpy() & ~contradicting
+    keep[older] = False
+    if contradicting.any():
+        example = ids[contradicting].iloc[0]
+        text = (
+            f"{int((states > 1).sum())} ids are both won and lost (such as {example}); their "
+            f"{int(contradicting.sum())} rows are left out"
+        )
+        findings.append(
+            Finding(
+                "fault", id_field, "contradicting_outcomes", text, "Settle which one holds.", int(contradicting.sum())
+            )
+        )
+        left_out.append(("one deal, two outcomes", int(contradicting.sum())))
+    if older.any():
+        text = f"{int(older.sum())} rows share their id with a later row; the last row of each id was kept"
+        findings.append(Finding("warning", id_field, "repeated_ids", text, "Export one row a deal.", int(older.sum())))
+        left_out.append(("older rows of the same deal", int(older.sum())))
+    _two_owners(deals, ids, shared, findings)
+    return keep
+
+
+def _two_owners(deals: pd.DataFrame, ids: pd.Series, shared: np.ndarray, findings: list) -> None:
+    for name in deals.columns:
+        if names.says(name, names.PERSON_WORDS):
+            owners = deals.loc[shared, name].groupby(ids[shared].astype(str)).nunique()
+            count = int((owners > 1).sum())
+            if count:
+                text = f"{count} deals are listed under two owners; the last one was kept"
+                findings.append(Finding("warning", name, "two_owners", text, "State who led the deal.", count))

@@ -1,0 +1,256 @@
+"""The win model: an additive logistic model whose people, accounts and classes are random effects.
+
+    log-odds(won) = intercept + Σ over fields of table[field][code of the deal]
+
+Each field is a small table of columns looked up by the deal's code (a bin of a number, a level of a class), so a
+million deals are a few bytes each. Coefficients of a group (the slopes of a family, its bends, the levels of a class)
+are normal with a common variance, estimated together with them (penalised quasi-likelihood, Fellner-Schall steps).
+The normal equations are small (columns x columns); everything after the fit works on them and not on the deals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import linalg
+
+from planning.deals.design import Design
+
+CHUNK = 16_384
+AVERAGED_WORK = 3e9
+VARIANCE_LIMITS = (1e-6, 25.0)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Weighted normal equations at a fit: `gram` (p, p) = X'WX, `score` (p,) = X'W z, log-likelihood there."""
+
+    gram: np.ndarray
+    score: np.ndarray
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Coefficients (p,), their posterior covariance (p, p), one variance a group, and the normal equations."""
+
+    coefficients: np.ndarray
+    covariance: np.ndarray
+    variances: np.ndarray
+    normal: Normal
+    iterations: int
+    converged: bool
+    design: Design = field(repr=False)
+
+    def log_odds(self, codes: np.ndarray) -> np.ndarray:
+        """Log-odds (n,) of coded deals."""
+        return self.coefficients[0] + self.design.contributions(codes, self.coefficients).sum(axis=1)
+
+
+class Solver:
+    """Solves (gram + penalty) b = score; the largest class is eliminated first because its own part is diagonal."""
+
+    def __init__(self, gram: np.ndarray, big: slice | None):
+        p = len(gram)
+        self.big = big if big is not None and big.stop - big.start > 40 else None
+        self.gram = gram
+        if self.big is not None:
+            self.rest = np.r_[0 : self.big.start, self.big.stop : p]
+            self.diagonal = np.diag(gram)[self.big].copy()
+            self.cross = np.ascontiguousarray(gram[self.big][:, self.rest])
+            self.inner = np.ascontiguousarray(gram[np.ix_(self.rest, self.rest)])
+
+    def __call__(self, score: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the coefficients and the diagonal of the inverse; `traces` then speaks of the same penalty."""
+        if self.big is None:
+            self.inverse = inverse = symmetric_inverse(self.gram, penalty)
+            return inverse @ score, np.diag(inverse).copy()
+        own = self.diagonal + penalty[self.big]
+        scaled = self.cross / own[:, None]
+        inverse = symmetric_inverse(self.inner - self.cross.T @ scaled, penalty[self.rest])
+        solution, variances = np.empty(len(score)), np.empty(len(score))
+        solution[self.rest] = inverse @ (score[self.rest] - scaled.T @ score[self.big])
+        solution[self.big] = score[self.big] / own - scaled @ solution[self.rest]
+        variances[self.rest] = np.diag(inverse)
+        self.inverse, self.reach, self.own = inverse, scaled @ inverse, own
+        variances[self.big] = 1 / own + np.einsum("ij,ij->i", self.reach, scaled)
+        self.scaled = scaled
+        return solution, variances
+
+    def traces(self, spread: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """tr(S V) per family for the last penalty: V the inverse's block of the family's columns, S its `spread`."""
+        if self.big is None:
+            return np.array([float(np.sum(s * self.inverse[np.ix_(c, c)])) for c, s in spread])
+        place = np.full(len(self.gram), -1)
+        place[self.rest] = np.arange(len(self.rest))
+        out = np.empty(len(spread))
+        for number, (columns, s) in enumerate(spread):
+            small = place[columns] >= 0
+            inner = place[columns[small]]
+            out[number] = float(np.sum(s[np.ix_(small, small)] * self.inverse[np.ix_(inner, inner)]))
+            if not small.all():
+                own = s[np.ix_(~small, ~small)]
+                out[number] += float(np.diag(own) @ (1 / self.own) + np.sum((own @ self.scaled) * self.reach))
+                out[number] -= 2 * float(np.sum(s[np.ix_(~small, small)] * self.reach[:, inner]))
+        return out
+
+
+def symmetric_inverse(matrix: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Inverse of a symmetric positive matrix plus a diagonal; a tiny ridge where it is not quite positive."""
+    work = matrix.copy()
+    work.flat[:: len(work) + 1] += penalty
+    scale = float(np.trace(work)) / len(work)
+    for ridge in (0.0, 1e-10, 1e-7, 1e-4):
+        work.flat[:: len(work) + 1] += ridge * scale
+        factor, failed = linalg.lapack.dpotrf(work, lower=1)
+        if not failed:
+            inverse, _ = linalg.lapack.dpotri(factor, lower=1)
+            lower = np.tril(inverse, -1)
+            return lower + lower.T + np.diag(np.diag(inverse))
+    return np.linalg.pinv(work)
+
+
+def variance_steps(
+    solver: Solver, score: np.ndarray, design: Design, variances: np.ndarray, steps: int, tolerance: float = 3e-3
+) -> tuple[np.ndarray, np.ndarray]:
+    """Alternates coefficients and group variances (var = b'b / effective number of coefficients) until they settle."""
+    groups, n_groups = design.groups, design.n_groups
+    sizes = np.bincount(groups[groups >= 0], minlength=n_groups)
+    inside = groups >= 0
+    previous = None
+    for _ in range(steps):
+        penalty = np.zeros(len(groups))
+        penalty[inside] = 1.0 / variances[groups[inside]]
+        b, spread = solver(score, penalty)
+        squares = np.bincount(groups[inside], (b * b)[inside], n_groups)
+        traces = np.bincount(groups[inside], spread[inside], n_groups)
+        effective = np.maximum(sizes - traces / variances, 1e-3)
+        fresh = np.clip(squares / effective, *VARIANCE_LIMITS)
+        step = np.log(fresh / variances)
+        if previous is not None:  # a steady shrinking or growing is taken in longer steps
+            same = (step * previous > 0) & (np.abs(step) > 0.5 * np.abs(previous))
+            step = np.where(same, np.clip(1.8 * step, -2, 2), step)
+        previous = step
+        variances = np.clip(variances * np.exp(step), *VARIANCE_LIMITS)
+        if np.all((np.abs(step) < tolerance) | (variances <= 1.5 * VARIANCE_LIMITS[0])):
+            break
+    return b, variances
+
+
+def normal_equations(
+    design: Design, codes: np.ndarray, won: np.ndarray, b: np.ndarray, covariance: np.ndarray | None = None
+) -> Normal:
+    """One pass over the deals: X'WX, X'(W eta + y - p) and the log-likelihood at coefficients `b`.
+
+    With the posterior `covariance`, p and W are averaged over the uncertainty of each deal's log-odds (a Gaussian
+    variational step). Without it the spread of people with few deals comes out too small.
+    """
+    p = design.width
+    gram, score, total = np.zeros((p, p)), np.zeros(p), 0.0
+    for start in range(0, len(codes), CHUNK):
+        x = design.matrix(codes[start : start + CHUNK])
+        y = won[start : start + CHUNK]
+        eta = np.clip(x @ b.astype(np.float32), -15, 15).astype(np.float64)
+        shrink = 1.0
+        if covariance is not None:
+            doubt = np.einsum("ij,ij->i", x @ covariance.astype(np.float32), x)
+            shrink = 1 / np.sqrt(1 + np.pi / 8 * np.maximum(doubt, 0))
+        chance = 1 / (1 + np.exp(-shrink * eta))
+        weight = np.maximum(shrink * chance * (1 - chance), 1e-5)
+        total += float(np.sum(y * eta - np.logaddexp(0, eta)))
+        score += x.T @ (weight * eta + y - chance).astype(np.float32)
+        x *= np.sqrt(weight)[:, None].astype(np.float32)
+        gram += x.T @ x
+    return Normal(gram, score, total)
+
+
+def fit(
+    design: Design,
+    codes: np.ndarray,
+    won: np.ndarray,
+    *,
+    start: Fit | None = None,
+    max_iterations: int = 25,
+    tolerance: float = 1e-3,
+    averaged: bool = True,
+) -> Fit:
+    """Fits the win model; large data start from a fit of 40,000 deals, so that few passes over all are needed.
+
+    design: the columns; codes (n, fields); won (n,) 1.0 or 0.0. Iterates until the log-odds move by less than
+    `tolerance`
+    (root mean square) and no group's standard deviation by more than ten times that.
+    """
+    if start is None and len(codes) > 80_000:
+        some = np.random.default_rng(0).choice(len(codes), 40_000, replace=False)
+        start = fit(design, codes[some], won[some], max_iterations=max_iterations, tolerance=tolerance)
+    b, variances = _begin(design, won, start)
+    normal = normal_equations(design, codes, won, b)
+    converged, iteration = False, 0
+    for iteration in range(1, max_iterations + 1):
+        solver = Solver(normal.gram, design.big)
+        step, fresh = variance_steps(solver, normal.score, design, variances, 6 if iteration < 4 else 25)
+        step, trial = _damped(design, codes, won, b, step, normal, fresh)
+        moved = float(np.sqrt(np.mean(design.contributions(codes[:20_000], step - b).sum(axis=1) ** 2)))
+        settled = float(np.max(np.abs(np.sqrt(fresh) - np.sqrt(variances)), initial=0.0))
+        b, variances, normal = step, fresh, trial
+        if moved < tolerance and settled < 10 * tolerance:
+            converged = True
+            break
+    if averaged and len(codes) * design.width**2 <= AVERAGED_WORK:
+        b, variances, normal = _averaged(design, codes, won, b, variances, normal, tolerance)
+    covariance = symmetric_inverse(normal.gram, design.penalty(variances))
+    return Fit(covariance @ normal.score, covariance, variances, normal, iteration, converged, design)
+
+
+def _damped(
+    design: Design,
+    codes: np.ndarray,
+    won: np.ndarray,
+    b: np.ndarray,
+    step: np.ndarray,
+    normal: Normal,
+    variances: np.ndarray,
+) -> tuple[np.ndarray, Normal]:
+    """Halves a step that lowers the penalised likelihood (up to six times)."""
+    trial = normal_equations(design, codes, won, step)
+    floor = _penalised(normal, b, variances, design) - 1e-3 * len(won) ** 0.5
+    for _ in range(6):
+        if _penalised(trial, step, variances, design) >= floor:
+            break
+        step = (step + b) / 2
+        trial = normal_equations(design, codes, won, step)
+    return step, trial
+
+
+def _averaged(
+    design: Design,
+    codes: np.ndarray,
+    won: np.ndarray,
+    b: np.ndarray,
+    variances: np.ndarray,
+    normal: Normal,
+    tolerance: float,
+) -> tuple[np.ndarray, np.ndarray, Normal]:
+    """A few passes with p and W averaged over the posterior, in moderate data where that matters."""
+    for _ in range(4):
+        covariance = symmetric_inverse(normal.gram, design.penalty(variances))
+        normal = normal_equations(design, codes, won, b, covariance)
+        before = variances
+        b, variances = variance_steps(Solver(normal.gram, design.big), normal.score, design, variances, 25)
+        if np.max(np.abs(np.sqrt(before) - np.sqrt(variances)), initial=0.0) < 10 * tolerance:
+            break
+    return b, variances, normal
+
+
+def _begin(design: Design, won: np.ndarray, start: Fit | None) -> tuple[np.ndarray, np.ndarray]:
+    if start is not None:
+        return start.coefficients.copy(), np.maximum(start.variances, 1e-4)
+    rate = float(np.clip(won.mean(), 1e-4, 1 - 1e-4))
+    b = np.zeros(design.width)
+    b[0] = np.log(rate / (1 - rate))
+    return b, np.full(design.n_groups, 0.1)
+
+
+def _penalised(normal: Normal, b: np.ndarray, variances: np.ndarray, design: Design) -> float:
+    return normal.log_likelihood - 0.5 * float(np.sum(design.penalty(variances) * b * b))
