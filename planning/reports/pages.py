@@ -20,7 +20,7 @@ from planning.language import _
 from planning.reports import record, site, tables, words
 from planning.reports.record import Run, Step
 
-MOST_NUMBERS = 4
+MOST_NUMBERS, MOST_INPUTS = 4, 4
 _UNIT = re.compile(r"^(.*?\d)((?:\u202f|\u00a0)?(?:%|bn|m|k)|[\u4e00-\u9fff]+)$")
 _LONG = 12
 
@@ -69,7 +69,7 @@ def _step_page(run: Run, step: Step) -> str:
         causes=words.causes(step), numbers=key_numbers(manifest) if headline else [],
         sections=[_section(step, section, currency) for section in manifest.get("sections", [])],
         cannot_tell=manifest.get("cannot_tell", []), left_out=_left_out(manifest.get("left_out", [])),
-        downloads=_downloads(step), facts=_facts(run, step), code=_code(run, step.notebook),
+        downloads=_downloads(step), facts=_facts(run, step), inputs=_folded(run, step), code=_code(run, step.notebook),
         notebook_file=_existing(run, f"{step.notebook}.notebook.html", f"{step.notebook}.ipynb"),
         log_file=_existing(run, f"logs/{step.notebook}.log", "logs/run.log"),
     )  # fmt: skip
@@ -184,7 +184,8 @@ def _run_page(run: Run) -> str:
         data_to=site.mast_date(as_of(run, teller)), shape=run.shape, state=words.state(run.status), headline=headline,
         lede=lede, causes=causes, numbers=[] if run.failed else key_numbers(manifest),
         steps=[_chapter(step, told=step is teller and not run.failed) for step in run.steps],
-        cannot_tell=_distinct(lines), facts=_facts(run, None), log_file=_existing(run, "logs/run.log"),
+        cannot_tell=_distinct(lines), facts=_facts(run, None), inputs=_folded(run, None),
+        log_file=_existing(run, "logs/run.log"),
     )  # fmt: skip
 
 
@@ -260,8 +261,9 @@ def _facts(run: Run, step: Step | None) -> list[tuple[str, str, bool]]:
         (_("Data to"), str(as_of(run, step) or "")[:10], False),
         (_("Seed"), str(source.get("seed") or run.facts.get("seed") or ""), False),
     ]  # fmt: skip
-    inputs = source.get("inputs") or run.facts.get("inputs") or {}
-    rows += [(_("Input: {name}").format(name=name), _hash(value), True) for name, value in sorted(inputs.items())]
+    inputs = _inputs(run, step)
+    if len(inputs) <= MOST_INPUTS:
+        rows += [(_("Input: {name}").format(name=name), value, True) for name, value in inputs]
     given = {k: v for k, v in _parameters(run, step).items() if v not in (None, "", [])}
     if given:
         rows.append((_("Parameters"), ", ".join(f"{k} = {v}" for k, v in given.items()), False))
@@ -272,6 +274,18 @@ def _facts(run: Run, step: Step | None) -> list[tuple[str, str, bool]]:
     if trigger := run.facts.get("trigger"):
         rows.append((_("Started by"), str(trigger.get("kind", "") if isinstance(trigger, dict) else trigger), False))
     return [row for row in rows if row[1]]
+
+
+def _folded(run: Run, step: Step | None) -> list[tuple[str, str]]:
+    """Returns the inputs where they are too many to stand among the facts."""
+    inputs = _inputs(run, step)
+    return inputs if len(inputs) > MOST_INPUTS else []
+
+
+def _inputs(run: Run, step: Step | None) -> list[tuple[str, str]]:
+    """Returns the inputs a page rests on with their hashes."""
+    inputs = (step.facts.get("inputs") if step else None) or run.facts.get("inputs") or {}
+    return [(name, _hash(value)) for name, value in sorted(inputs.items())]
 
 
 def _hash(value: Any) -> str:
