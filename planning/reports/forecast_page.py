@@ -1,0 +1,167 @@
+"""The page of the demand forecast: which numbers, charts and tables follow each other, and under which finding.
+
+Each function takes the step and the outlook, emits one section and returns what JupyterLab shows. An outlook that was
+refused emits the "cannot tell" page and nothing after it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from planning import charts, language
+from planning.forecast import accuracy, outlook, sentences
+from planning.forecast.outlook import Outlook
+
+SMALL_FANS = 9
+GROWTH_FORMATS = {
+    "last_year": "money", "expected": "money", "lo80": "money", "hi80": "money", "change": "money", "growth": "percent",
+    "growth_lo": "percent", "growth_hi": "percent", "chance_of_growth": "probability",
+}  # fmt: skip
+
+
+def show_answer(step: Any, look: Outlook, rounds: pd.DataFrame) -> Any:
+    """The headline, the lede and the four key numbers; or the refusal."""
+    step.title(sentences.title())
+    if look.refused:
+        return step.refuse(*sentences.refusal(look.refused))
+    currency, total = look.history.currency, look.total
+    judged = _cells(look, rounds)
+    labels = sentences.number_labels(look.year, look.last_year)
+    step.number(
+        "expected", total["expected"], label=labels["expected"], text=language.money(total["expected"], currency),
+        note=sentences.interval_text(total, currency), lead=True,
+    )  # fmt: skip
+    step.number("growth_rate", total["growth"], label=labels["growth"], text=sentences.growth_text(total["growth"]))
+    chance = total["chance_of_growth"]
+    step.number("chance_of_growth", chance, label=labels["chance"], text=language.chance(chance), chance=chance)
+    if judged is not None:
+        text = language.percent(judged["wape"], 1)
+        step.number("wape", judged["wape"], label=labels["wape"], text=text, note=sentences.wape_note(judged))
+    return step.answer(
+        sentences.answer(total, look.year, look.last_year, currency), sentences.lede(total, currency, judged)
+    )
+
+
+def _cells(look: Outlook, rounds: pd.DataFrame) -> dict[str, Any] | None:
+    """The measures of the bottom cells over all rounds; None without rounds."""
+    if rounds.empty:
+        return None
+    level = outlook.bottom_level(look.joint)
+    return accuracy.measures(rounds[rounds["level"] == level]).iloc[0].to_dict()
+
+
+def show_total(step: Any, look: Outlook) -> Any:
+    """The fan of the total, and the total month by month."""
+    if look.refused:
+        return None
+    currency = look.history.currency
+    step.finding("total", *sentences.finding_total(look.total, look.year, look.last_year, currency))
+    frame = outlook.fan_frame(look.joint, look.actual, ["total"])
+    alt = sentences.alt_total(look.total, look.year, currency)
+    shown = step.chart("total", charts.fan, frame, alt=alt, currency=currency)
+    months = frame[frame["mean"].notna()][["ds", "mean", "lo-80", "hi-80", "lo-95", "hi-95"]]
+    step.tabulate(
+        "months", months.reset_index(drop=True), details=True, headings=sentences.month_headings(),
+        formats={"ds": "month"} | dict.fromkeys(months.columns[1:], "money"),
+    )  # fmt: skip
+    return shown
+
+
+def show_growth(step: Any, look: Outlook) -> Any:
+    """Growth by each key with its interval, and the table of every node."""
+    if look.refused:
+        return None
+    shown = None
+    for key in look.history.keys:
+        if look.growth["level"].eq(key).sum() > 0 and len(look.history.keys) > 1:
+            shown = _growth_by(step, look, key)
+    if shown is None:
+        shown = _growth_by(step, look, outlook.bottom_level(look.joint))
+    headings = sentences.growth_headings(look.year, look.last_year)
+    names = {name: headings[name] for name in look.growth.columns if name in headings}
+    step.tabulate("growth", look.growth, headings=names, formats=GROWTH_FORMATS, details=True)
+    return shown
+
+
+def _growth_by(step: Any, look: Outlook, level: str) -> Any:
+    rows = look.growth[(look.growth["level"] == level) & look.growth["growth"].notna()]
+    rows = rows.sort_values("expected", ascending=False, kind="stable").head(16)
+    step.finding("growth_by_" + level.replace("/", "_"), *sentences.finding_growth(look.growth, level))
+    if rows.empty:
+        return None
+    frame = pd.DataFrame({
+        "label": rows["unique_id"], "value": rows["growth"], "lo": rows["growth_lo"], "hi": rows["growth_hi"],
+    })  # fmt: skip
+    return step.chart(
+        "growth_by_" + level.replace("/", "_"), charts.intervals, frame, alt=sentences.alt_growth(look.growth, level),
+        kind="percent", reference=0.0, reference_name=sentences.no_change(),
+    )  # fmt: skip
+
+
+def show_cells(step: Any, look: Outlook) -> Any:
+    """The largest cells as small fans."""
+    if look.refused:
+        return None
+    level = outlook.bottom_level(look.joint)
+    ids = outlook.largest(look.growth, level, SMALL_FANS)
+    step.finding("cells", *sentences.finding_cells(look.growth, level, len(ids)))
+    frame = outlook.fan_frame(look.joint, look.actual, ids, bands=(80,))
+    frame["unique_id"] = frame["unique_id"].map(sentences.label)
+    return step.chart(
+        "cells", charts.fans, frame, alt=sentences.alt_cells(ids), currency=look.history.currency, most=SMALL_FANS
+    )
+
+
+def show_rounds(step: Any, look: Outlook, rounds: pd.DataFrame) -> Any:
+    """How the method did in replayed rounds, level by level and step by step."""
+    if look.refused:
+        return None
+    judged = accuracy.by_level(rounds, list(look.joint.cells["level"].unique()))
+    step.finding("rounds", *sentences.finding_rounds(judged))
+    if judged.empty:
+        return step.cannot_tell(*sentences.finding_rounds(judged))
+    by_level = judged.assign(level=judged["level"].map(sentences.level_name))
+    shown = step.tabulate("accuracy", by_level, headings=_headings(by_level), formats=_accuracy_formats(by_level))
+    by_round = accuracy.measures(rounds[rounds["level"] == outlook.bottom_level(look.joint)], ["round"])
+    step.tabulate(
+        "accuracy_by_round", by_round, headings=_headings(by_round), formats=_accuracy_formats(by_round), details=True
+    )
+    return shown
+
+
+def _headings(frame: pd.DataFrame) -> dict[str, str]:
+    known = sentences.accuracy_headings()
+    return {name: known[name] for name in frame.columns if name in known}
+
+
+def _accuracy_formats(frame: pd.DataFrame) -> dict[str, str]:
+    formats = {
+        "round": "date", "n": "integer", "lag": "integer", "actual": "money", "bias": "money", "error": "money",
+        "mase": "ratio", "signal": "ratio", "limit": "ratio",
+    }  # fmt: skip
+    rates = ("wape", "bias_share", "coverage_80", "coverage_95", "wape_naive", "share", "fva", "lo", "hi")
+    return {name: how for name, how in (formats | dict.fromkeys(rates, "percent")).items() if name in frame}
+
+
+def show_left_out(step: Any, look: Outlook) -> Any:
+    """Cells without a forecast with their reasons, rows not used, and months filled in."""
+    for code, rows in look.history.left_out:
+        step.left_out(sentences.left_out_rows(code), rows)
+    for reason, count, done in sentences.gaps(look.history.series):
+        step.left_out(reason, count, done=done)
+    series = look.history.series
+    step.finding("not_forecast", *sentences.finding_left_out(series))
+    missing = series[series["status"] != "forecast"].copy()
+    missing["reason"] = missing["status"].map(sentences.reason)
+    missing = missing[["unique_id", "months", "first", "last", "reason"]].reset_index(drop=True)
+    headings = {name: words for name, words in sentences.series_headings().items() if name in missing}
+    if len(missing):
+        step.tabulate("not_forecast", missing, headings=headings, formats={"first": "month", "last": "month"})
+    return step.left_out(sentences.cells_without(), len(missing), share=len(missing) / max(len(series), 1))
+
+
+def keep(step: Any, look: Outlook) -> Any:
+    """Keeps the joint forecast for later notebooks."""
+    return None if look.refused else step.save("joint", look.joint)
