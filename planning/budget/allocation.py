@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.budget.curves import Draws
+from planning.budget.branches import solve_branches
+from planning.budget.curves import Draws, Table
 from planning.budget.response import Response
 from planning.budget.rules import Rules, make_rules, read_bounds
-from planning.budget.solver import Solution, solve, to_cents
+from planning.budget.solver import Groups, Solution, kkt_spread, polish, solve, to_cents
 from planning.errors import Fault, UsageError
 
 MOVE_LIMIT = 0.3
@@ -96,10 +97,22 @@ class AllCells:
     def __init__(self, draws: Draws, informed: np.ndarray, count: int, margin: float) -> None:
         self.draws, self.informed, self.count, self.margin = draws, informed, count, margin
 
-    def table(self, lo: np.ndarray, hi: np.ndarray, knots: int = 129):
-        """Return the mean of the informed cells as concave tables between their bounds, in margin."""
+    def table(self, lo: np.ndarray, hi: np.ndarray, *, below: np.ndarray | None = None, knots: int = 129) -> Table:
+        """Return the mean of the informed cells as concave tables between lo and hi, in margin.
+
+        ``below`` adds the point each cell takes when it is off, below ``lo``, so that its value is known too.
+        """
         table = self.draws.table(lo[self.informed], hi[self.informed], knots=knots)
-        return type(table)(table.knots, table.marginals * self.margin, table.start * self.margin)
+        grid, slopes, start = table.knots, table.marginals * self.margin, table.start * self.margin
+        if below is not None:
+            off = below[self.informed]
+            kept = self.margin * self.draws.response(off).mean(axis=0)
+            # A first segment whose area is the whole step from off to on; it is never inverted, only valued.
+            mean_slope = np.divide(start - kept, grid[:, 0] - off, out=slopes[:, 0].copy(), where=grid[:, 0] > off)
+            grid = np.column_stack([off, grid])
+            slopes = np.column_stack([2 * mean_slope - slopes[:, 0], slopes])
+            start = kept
+        return Table(grid, slopes, start)
 
     def response(self, x: np.ndarray) -> np.ndarray:
         """Return the margin per draw and informed cell at a split of all cells."""
@@ -111,20 +124,71 @@ class AllCells:
 
 
 def split(curves: AllCells, total: float, lo, hi, rules: Rules) -> Solution:
-    """Return the best split within limits: cells with curves are solved, the others stay."""
-    from planning.budget.solver import Groups
+    """Return the best split within limits: cells with curves are solved, the others stay.
 
+    The mean curves are tabulated, the table is solved exactly, and the result is moved by Newton's method to the
+    optimum of the mean curves themselves. Curves that are not concave and nothing-or-the-minimum go through
+    `solve_branches`.
+    """
     informed = curves.informed
     x = lo.copy()
     rest = total - (x.sum() - x[informed].sum())
     if not len(informed):
         return Solution(x, float("nan"), np.zeros(len(rules.words)), 0.0)
-    fixed_part = (rules.groups.member * x).sum(axis=1) - (rules.groups.member[:, informed] * x[informed]).sum(axis=1)
-    groups = Groups(rules.groups.member[:, informed], rules.groups.floor - fixed_part, rules.groups.cap - fixed_part)
-    table = curves.table(lo, hi)
-    found = solve(table, rest, lo[informed], hi[informed], groups)
-    x[informed] = found.x
-    return Solution(x, found.price, found.group_prices, found.kkt_spread)
+    part = (rules.groups.member * x).sum(axis=1) - (rules.groups.member[:, informed] * x[informed]).sum(axis=1)
+    groups = Groups(rules.groups.member[:, informed], rules.groups.floor - part, rules.groups.cap - part)
+    low, high, gap = lo[informed], hi[informed], 0.0
+    least = np.maximum(curves.draws.peak(low, high), np.where(low == 0, rules.least[informed], 0.0))
+    if (least > low).any():
+        on_curves = curves.table(_placed(lo, informed, np.minimum(least, high)), hi, below=lo)
+        chosen = solve_branches(on_curves, rest, low, np.minimum(least, high), high)
+        low, high = np.where(chosen.on, np.minimum(least, high), low), np.where(chosen.on, high, low)
+        gap = chosen.dual_gap
+    found = solve(curves.table(_placed(lo, informed, low), _placed(hi, informed, high)), rest, low, high, groups)
+    x[informed], price, spread = _polished(curves, found, low, high, groups)
+    return Solution(x, price, found.group_prices, spread, gap)
+
+
+def _placed(values: np.ndarray, at: np.ndarray, new: np.ndarray) -> np.ndarray:
+    out = values.copy()
+    out[at] = new
+    return out
+
+
+def _polished(curves: AllCells, found: Solution, lo, hi, groups: Groups) -> tuple[np.ndarray, float, float]:
+    """Return spend, price and KKT spread at the optimum of the mean curves, starting from that of their tables."""
+    if len(groups.floor) and not groups.disjoint:
+        return found.x, found.price, found.kkt_spread
+    classes = np.zeros(len(lo), int)
+    if len(groups.floor):
+        binding = np.abs(found.group_prices) > 1e-9 * max(abs(found.price), 1e-300)
+        classes = np.where(groups.member.any(axis=0), groups.member.argmax(axis=0) + 1, 0)
+        classes = np.where(np.append(False, binding)[classes], classes, 0)
+    mean = MeanCurves(curves)
+    x = polish(mean, found.x, lo, hi, classes)
+    slope = mean.marginal(x)
+    free = (x > lo + 1e-9 * (hi - lo)) & (x < hi - 1e-9 * (hi - lo))
+    own = np.full(classes.max() + 1, found.price)
+    for one in np.unique(classes[free]):
+        own[one] = float(np.mean(slope[free & (classes == one)]))
+    price = float(own[0])
+    moved = x + 0.0
+    return moved, price, kkt_spread(slope, moved, lo, hi, own[classes])
+
+
+class MeanCurves:
+    """Mean marginal and curvature over the draws of the informed cells, in margin."""
+
+    def __init__(self, curves: AllCells) -> None:
+        self.draws, self.margin = curves.draws, curves.margin
+
+    def marginal(self, x: np.ndarray) -> np.ndarray:
+        """Return the mean margin of the next unit at ``x`` (cells,)."""
+        return self.margin * self.draws.marginal(x).mean(axis=0)
+
+    def curvature(self, x: np.ndarray) -> np.ndarray:
+        """Return how fast the mean marginal falls at ``x``."""
+        return self.margin * self.draws.curvature(x).mean(axis=0)
 
 
 def _table(response: Response, curves: AllCells, allocated, rules: Rules, price, margin) -> pd.DataFrame:
@@ -185,7 +249,8 @@ def _summary(response, curves, allocated, cents, solution, rules, total, move_li
         "current_total": round(float(current.sum()), 2), "expected_gain": 0.0, "expected_gain_lo": 0.0,
         "expected_gain_hi": 0.0, "expected_gain_interval": [0.0, 0.0], "gain_probability": None,
         "expected_response": 0.0, "expected_regret": None, "expected_regret_now": None,
-        "kkt_spread": solution.kkt_spread, "sum_error": (int(cents.sum()) - int(round(total * 100))) / 100.0,
+        "kkt_spread": solution.kkt_spread, "dual_gap": solution.dual_gap,
+        "sum_error": (int(cents.sum()) - int(round(total * 100))) / 100.0,
         "move_limit": move_limit, "move_limit_forgone": 0.0, "move_limit_forgone_amount": 0.0,
         "shadow_price": None, "shadow_price_lo": None, "shadow_price_hi": None,
         "cells": len(current), "cells_without_evidence": int(len(current) - len(response.informed)),

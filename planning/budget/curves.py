@@ -42,6 +42,17 @@ def shape_slope(z: np.ndarray, k: np.ndarray, form: str, slope: float = SLOPE) -
     return slope * g * (1.0 - g) / safe
 
 
+def shape_curvature(z: np.ndarray, k: np.ndarray, form: str, slope: float = SLOPE) -> np.ndarray:
+    """Return the second derivative of ``shape`` by spend."""
+    if form == "hill":
+        return -2.0 * k / (z + k) ** 3
+    if form == "log":
+        return -1.0 / (z + k) ** 2
+    safe = np.maximum(z, 1e-9 * k)
+    g = shape(safe, k, "s", slope)
+    return slope * g * (1.0 - g) / safe**2 * (slope * (1.0 - 2.0 * g) - 1.0)
+
+
 def shape_by_log_k(z: np.ndarray, k: np.ndarray, form: str, slope: float = SLOPE) -> np.ndarray:
     """Return the derivative of ``shape`` by log(k)."""
     if form == "hill":
@@ -80,7 +91,20 @@ class Curves:
             return np.sqrt(self.a * self.k / price) - self.k
         if self.form == "log":
             return self.a / price - self.k
-        raise ValueError("an S-shaped curve has no single inverse; use the solver for branches")
+        return self._inverse_beyond_inflection(np.asarray(price, float))
+
+    def _inverse_beyond_inflection(self, price: np.ndarray) -> np.ndarray:
+        """Invert the falling part of an S-shaped curve's marginal, in log spend."""
+        # In logs the marginal falls concavely, so Newton from the right of the root only ever comes closer to it.
+        n = self.slope
+        aim = np.log(price * self.k / (n * self.a))
+        turn = np.log((n - 1) / (n + 1)) / n
+        u = np.maximum(-aim / (n + 1), turn + 1e-9)
+        for _ in range(14):
+            share = 1.0 / (1.0 + np.exp(-n * u))
+            level = (n - 1) * u + 2 * np.log1p(-share)
+            u = np.maximum(u - (level - aim) / np.minimum((n - 1) - 2 * n * share, -1e-12), turn)
+        return self.k * np.exp(u)
 
     def take(self, index: np.ndarray) -> Curves:
         """Return the curves of some cells, by position in the last axis."""
@@ -175,6 +199,22 @@ class Draws:
     def marginal(self, x: np.ndarray) -> np.ndarray:
         """Return what the next unit brings (draws, cells) at spend ``x``."""
         return self._apply(shape_slope, x)
+
+    def curvature(self, x: np.ndarray) -> np.ndarray:
+        """Return how fast the marginal falls (draws, cells) at spend ``x``."""
+        return self._apply(shape_curvature, x)
+
+    def peak(self, lo: np.ndarray, hi: np.ndarray, *, knots: int = 129) -> np.ndarray:
+        """Return where the mean curve stops being convex between lo and hi; lo itself where it is concave
+        throughout."""
+        if "s" not in self.forms:
+            return lo.copy()
+        steps = np.linspace(0.0, 1.0, knots) ** 2
+        grid = lo[:, None] + (hi - lo)[:, None] * steps[None, :]
+        marginals = np.stack([self.marginal(grid[:, j]).mean(axis=0) for j in range(knots)], axis=1)
+        at = marginals.argmax(axis=1)
+        rises = marginals.max(axis=1) > marginals[:, 0] * (1 + 1e-6)
+        return np.where(rises, grid[np.arange(len(grid)), at], lo)
 
     def take(self, index: np.ndarray) -> Draws:
         """Return the draws of some cells, by position."""

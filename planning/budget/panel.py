@@ -232,7 +232,7 @@ def _baseline(periods: pd.DatetimeIndex, step: str, controls: np.ndarray, seen: 
     years = (periods - periods[0]).days.to_numpy() / 365.25
     columns = [np.ones(len(years)), years - years.mean()]
     columns += [np.maximum(years - knot, 0) for knot in np.arange(1.0, years[-1] - 0.6, 1.0)]
-    phase = 2 * np.pi * periods.dayofyear.to_numpy() / 365.25
+    phase = 2 * np.pi * periods.day_of_year.to_numpy() / 365.25
     waves = {"D": 2, "W": 2, "MS": 2 if years[-1] < 3 else 4, "QS": 1, "YS": 0}[step] if years[-1] > 1.2 else 0
     columns += [f(h * phase) for h in range(1, waves + 1) for f in (np.sin, np.cos)]
     common = np.broadcast_to(np.stack(columns, axis=1), (len(seen), len(years), len(columns)))

@@ -18,7 +18,10 @@ from planning.errors import DataError, Fault
 
 @dataclass
 class Rules:
-    """The limits in force: lo, hi (cells,), groups over cells, held (cells,) bool, and each rule's words."""
+    """The limits in force: lo, hi (cells,), groups over cells, held (cells,) bool, and each rule's words.
+
+    least : (cells,) a cell with a value gets nothing or at least this much.
+    """
 
     lo: np.ndarray
     hi: np.ndarray
@@ -26,13 +29,17 @@ class Rules:
     words: list[str]
     held: np.ndarray
     notes: list[str]
+    least: np.ndarray
 
 
 def read_bounds(bounds: pd.DataFrame | None, cells: pd.DataFrame, file: str = "bounds") -> pd.DataFrame:
     """Return the checked rules; a floor over its cap and an unknown cell are faults that name file and row."""
     if bounds is None or not len(bounds):
-        return pd.DataFrame({"region": [], "line": [], "min": [], "max": []})
-    rules = check_cells(bounds, cells, file, {"min": True, "max": True}, blank=True)
+        return pd.DataFrame({"region": [], "line": [], "min": [], "max": [], "min_lot": [], "fixed": []})
+    extra = {name: True for name in ("min_lot", "fixed") if name in bounds.columns}
+    rules = check_cells(bounds, cells, file, {"min": True, "max": True} | extra, blank=True)
+    for name in ("min_lot", "fixed"):
+        rules[name] = rules[name].fillna(0.0) if name in rules.columns else 0.0
     faults = []
     for at, rule in enumerate(rules.to_dict("records")):
         if rule["min"] < 0 or rule["max"] < 0:
@@ -67,6 +74,7 @@ def make_rules(
     current = cells["current"].to_numpy(float)
     count = len(cells)
     floor, cap = np.zeros(count), np.full(count, np.inf)
+    lot, stays = np.zeros(count), np.zeros(count, bool)
     members, floors, caps, words = [], [], [], []
     for rule in rules.to_dict("records"):
         match = np.ones(count, bool)
@@ -76,13 +84,18 @@ def make_rules(
         least, most = np.nan_to_num(rule["min"], nan=0.0), np.nan_to_num(rule["max"], nan=np.inf)
         if rule["region"] and rule["line"]:
             floor[match], cap[match] = least, most
+            lot[match], stays[match] = rule["min_lot"], rule["fixed"] > 0
         else:
+            lot[match] = np.maximum(lot[match], rule["min_lot"])
+            stays[match] |= rule["fixed"] > 0
+            if least == 0 and not np.isfinite(most):
+                continue
             members.append(match)
             floors.append(least)
             caps.append(most)
             words.append(said(rule))
     groups = Groups(np.array(members).reshape(len(members), count), np.array(floors), np.array(caps))
-    held = cells["draw"].to_numpy() < 0
+    held = (cells["draw"].to_numpy() < 0) | stays
     if fixed is not None:
         held = held | fixed
     limits, own_limit = _moves(current, floor, cap, held, move_limit)
@@ -98,7 +111,11 @@ def make_rules(
             blocked = ""
     if blocked:
         raise DataError(blocked)
-    return Rules(lo, hi, groups, words, held, notes)
+    # Where nothing is not allowed, nothing-or-the-lot is simply a floor; where the lot is out of reach, only nothing
+    # is left.
+    lo = np.where((lo > 0) & (lo < lot) & (hi >= lot) & ~held, lot, lo)
+    hi = np.where((lo == 0) & (hi < lot) & ~held, 0.0, hi)
+    return Rules(lo, hi, groups, words, held, notes, np.where(held | (lo > 0), 0.0, lot))
 
 
 def _ratio(current: np.ndarray, total: float) -> float:
@@ -136,8 +153,9 @@ def violated(cells, lo, hi, groups: Groups, words, total, floor, cap, own_limit,
         if least > groups.cap[g] + 0.005:
             which = _largest(cells, lo, inside, groups.cap[g])
             return (
-                f"the rule max {groups.cap[g]:,.2f} for {name} cannot hold: {which} need {least:,.2f} at least, "
-                f"{least - groups.cap[g]:,.2f} too much. Raise the max, or lower those floors."
+                f"the rule max {groups.cap[g]:,.2f} for {name} cannot hold: its cells need {least:,.2f} at least, "
+                f"{least - groups.cap[g]:,.2f} too much; {which} already exceed it. Raise the max, lower those floors, "
+                "or widen --move-limit."
             )
         if most < groups.floor[g] - 0.005:
             return (
@@ -152,8 +170,8 @@ def _against_total(cells, lo, hi, total, floor, cap, own_limit, held) -> str:
         limited = "" if not own_limit.any() or floor.sum() > total else " Widen --move-limit, or raise the total."
         which = _largest(cells, lo, np.ones(len(lo), bool), total)
         return (
-            f"the total {total:,.2f} is below the floors: {which} need {lo.sum():,.2f} at least, "
-            f"{lo.sum() - total:,.2f} too much.{limited or ' Raise the total or lower floors.'}"
+            f"the total {total:,.2f} is below the floors: all cells together need {lo.sum():,.2f} at least, "
+            f"{lo.sum() - total:,.2f} too much; {which} already exceed it.{limited or ' Raise the total or lower floors.'}"
         )
     if hi.sum() < total - 0.005:
         limited = (

@@ -39,6 +39,7 @@ class Solution:
     price: float
     group_prices: np.ndarray
     kkt_spread: float
+    dual_gap: float = 0.0
 
 
 def spend_at(curves, price, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -128,6 +129,27 @@ def _settle(x, total, lo, hi, curves, of, groups):
     if weight.sum() <= abs(gap):
         return x
     return np.clip(x + gap * weight / weight.sum(), lo, hi)
+
+
+def polish(curves, x, lo, hi, classes: np.ndarray, *, rounds: int = 8) -> np.ndarray:
+    """Return a split moved by Newton's method to the optimum of smooth curves, from one that is nearly there.
+
+    ``curves`` gives marginal and curvature at any spend. Cells of one class share a price and keep their sum; cells
+    at a bound stay there.
+    """
+    free = (x > lo + 1e-9 * (hi - lo)) & (x < hi - 1e-9 * (hi - lo))
+    for _ in range(rounds):
+        slope, bend = curves.marginal(x), np.minimum(curves.curvature(x), -1e-300)
+        give = np.where(free, -1.0 / bend, 0.0)
+        top = np.bincount(classes, give * slope)
+        room = np.bincount(classes, give)
+        price = np.divide(top, room, out=np.zeros_like(top), where=room > 0)
+        move = give * (slope - price[classes])
+        share = np.where(move > 0, hi - x, x - lo) / np.where(np.abs(move) > 0, np.abs(move), np.inf)
+        x = x + move * min(1.0, 0.9 * float(share[free].min(initial=np.inf)))
+        if not free.any() or np.abs(move).max() <= 1e-12 * max(float(np.abs(x).max()), 1.0):
+            break
+    return x
 
 
 def kkt_spread(marginal, x, lo, hi, price) -> float:

@@ -1,0 +1,162 @@
+"""The split is exact: against Clarabel, brute force and hand-worked cases, on random instances with bounds and groups."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planning.budget.branches import solve_branches, solve_lots, solve_s_shaped
+from planning.budget.curves import Curves
+from planning.budget.solver import Groups, solve, to_cents
+from planning.errors import DataError
+
+
+def instance(seed: int, cells: int, form: str):
+    rng = np.random.default_rng(seed)
+    curves = Curves(rng.lognormal(3, 1, cells), rng.lognormal(1, 1, cells), form)
+    lo = rng.uniform(0, 2, cells) * (rng.random(cells) < 0.5)
+    hi = lo + rng.uniform(1, 20, cells)
+    count = max(1, cells // 4)
+    of = rng.integers(0, count + 1, cells)
+    member = np.array([of == g for g in range(count)])
+    low, high = member @ lo, member @ hi
+    floor = np.where(rng.random(count) < 0.4, low + rng.uniform(0, 0.4, count) * (high - low), 0.0)
+    cap = np.where(rng.random(count) < 0.4, low + rng.uniform(0.5, 0.9, count) * (high - low), np.inf)
+    groups = Groups(member, floor, np.maximum(cap, floor))
+    free = ~member.any(axis=0)
+    least = np.maximum(floor, low).sum() + lo[free].sum()
+    most = np.minimum(groups.cap, high).sum() + hi[free].sum()
+    total = round(least + rng.uniform(0.05, 0.95) * (most - least), 2)
+    return curves, total, lo, hi, groups
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 40), st.sampled_from(["hill", "log"]), st.booleans())
+def test_certificate_holds_on_random_instances(seed, cells, form, grouped):
+    curves, total, lo, hi, groups = instance(seed, cells, form)
+    if not grouped:
+        total, groups = float(np.clip(total, lo.sum(), hi.sum())), None
+    found = solve(curves, total, lo, hi, groups)
+    assert found.kkt_spread <= 1e-9
+    assert abs(found.x.sum() - total) <= 1e-9 * max(total, 1)
+    assert (found.x >= lo - 1e-12).all() and (found.x <= hi + 1e-12).all()
+    if groups is not None:
+        sums = groups.member @ found.x
+        assert (sums >= groups.floor - 1e-7).all() and (sums <= groups.cap + 1e-7).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 40))
+def test_cents_add_up_exactly_within_bounds(seed, cells):
+    curves, total, lo, hi, _ = instance(seed, cells, "hill")
+    lo, hi = np.round(lo, 2), np.round(hi, 2)
+    total = round(float(np.clip(total, lo.sum() + 0.01, hi.sum())), 2)
+    found = solve(curves, total, lo, hi, None)
+    cents = to_cents(found.x, total, lo, hi, None)
+    assert cents.sum() == round(total * 100)
+    assert (cents >= np.round(lo * 100)).all() and (cents <= np.round(hi * 100)).all()
+    assert np.abs(cents - found.x * 100).max() <= 2.0
+
+
+@pytest.mark.parametrize("form", ["hill", "log"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_value_equals_clarabel_with_groups(form, seed):
+    cp = pytest.importorskip("cvxpy", reason="cvxpy is the optional extra")
+    curves, total, lo, hi, groups = instance(seed, 24, form)
+    found = solve(curves, total, lo, hi, groups)
+    x = cp.Variable(24)
+    if form == "hill":
+        value = cp.sum(curves.a) - cp.sum(cp.multiply(curves.a * curves.k, cp.inv_pos(x + curves.k)))
+    else:
+        value = cp.sum(cp.multiply(curves.a, cp.log(1 + cp.multiply(1 / curves.k, x))))
+    rules = [x >= lo, x <= hi, cp.sum(x) == total]
+    for inside, floor, cap in zip(groups.member, groups.floor, groups.cap, strict=True):
+        rules += [inside.astype(float) @ x >= floor] + ([inside.astype(float) @ x <= cap] if np.isfinite(cap) else [])
+    problem = cp.Problem(cp.Maximize(value), rules)
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    assert problem.status == "optimal"
+    theirs, ours = float(curves.value(np.clip(x.value, 0, None)).sum()), float(curves.value(found.x).sum())
+    assert abs(ours - theirs) <= 1e-8 * abs(theirs)
+
+
+def test_two_equal_cells_share_alike():
+    curves = Curves(np.array([10.0, 10.0]), np.array([2.0, 2.0]))
+    found = solve(curves, 6.0, np.zeros(2), np.full(2, 10.0))
+    assert np.allclose(found.x, 3.0)
+    assert found.price == pytest.approx(10 * 2 / 25)
+
+
+def test_crossing_groups_meet_the_conditions():
+    rng = np.random.default_rng(4)
+    curves = Curves(rng.lognormal(3, 0.5, 9), rng.lognormal(1, 0.5, 9))
+    rows = np.repeat(np.eye(3, dtype=bool), 3, axis=1)
+    columns = np.tile(np.eye(3, dtype=bool), (1, 3))
+    member = np.vstack([rows[0], columns[0]])
+    free = solve(curves, 30.0, np.zeros(9), np.full(9, 30.0))
+    sums = member @ free.x
+    groups = Groups(member, np.array([sums[0] * 1.3, 0.0]), np.array([np.inf, sums[1] * 0.7]))
+    found = solve(curves, 30.0, np.zeros(9), np.full(9, 30.0), groups)
+    assert found.kkt_spread <= 1e-7
+    assert found.x.sum() == pytest.approx(30.0, abs=1e-7)
+    assert (member @ found.x)[0] == pytest.approx(sums[0] * 1.3, abs=1e-6)
+    assert (member @ found.x)[1] == pytest.approx(sums[1] * 0.7, abs=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["hill", "log"]))
+def test_whole_lots_equal_brute_force(seed, form):
+    rng = np.random.default_rng(seed)
+    curves = Curves(rng.lognormal(3, 1, 4), rng.lognormal(1, 1, 4), form)
+    most = rng.integers(1, 6, 4)
+    count = int(rng.integers(1, most.sum() + 1))
+    lots = solve_lots(curves, count * 5.0, 5.0, np.zeros(4), most * 5.0)
+    choices = itertools.product(*[range(m + 1) for m in most])
+    best = max(float(curves.value(np.array(c) * 5.0).sum()) for c in choices if sum(c) == count)
+    assert lots.sum() == count
+    assert float(curves.value(lots * 5.0).sum()) == pytest.approx(best, rel=1e-9)
+
+
+def test_lots_that_cannot_make_the_total_name_the_nearest():
+    curves = Curves(np.ones(2), np.ones(2))
+    with pytest.raises(DataError, match=r"no multiple of the lot 5\.00\. Take 10\.00 or 15\.00"):
+        solve_lots(curves, 12.0, 5.0, np.zeros(2), np.full(2, 50.0))
+    with pytest.raises(DataError, match="can make totals from 0.00 to 20.00"):
+        solve_lots(curves, 40.0, 5.0, np.zeros(2), np.full(2, 10.0))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6))
+def test_nothing_or_minimum_is_within_its_bound_and_near_brute_force(seed):
+    rng = np.random.default_rng(seed)
+    curves = Curves(rng.lognormal(3, 0.7, 6), rng.lognormal(1, 0.7, 6))
+    least = rng.uniform(5, 15, 6)
+    found = solve_branches(curves, 40.0, np.zeros(6), least, np.full(6, 60.0))
+    on = found.x > 0
+    best = 0.0
+    for choice in itertools.product([False, True], repeat=6):
+        chosen = np.array(choice)
+        if least[chosen].sum() <= 40.0 and chosen.any():
+            x = solve(curves, 40.0, np.where(chosen, least, 0), np.where(chosen, 60.0, 0)).x
+            best = max(best, float(curves.value(x).sum()))
+    assert found.x.sum() == pytest.approx(40.0, abs=1e-7)
+    assert (found.x[on] >= least[on] - 1e-9).all()
+    assert found.value >= best * (1 - 1e-3) and found.bound >= best * (1 - 1e-9)
+
+
+def test_s_shaped_curves_print_a_small_dual_gap():
+    rng = np.random.default_rng(0)
+    curves = Curves(rng.lognormal(0, 0.7, 60) * 100, rng.lognormal(0, 0.7, 60) * 10, "s", 2.0)
+    found = solve_s_shaped(curves, 480.0, np.zeros(60), np.full(60, 200.0))
+    assert found.x.sum() == pytest.approx(480.0, abs=1e-6)
+    assert 0 <= found.dual_gap <= 0.002
+
+
+def test_order_of_cells_does_not_matter():
+    curves, total, lo, hi, _ = instance(7, 30, "hill")
+    total = float(np.clip(total, lo.sum(), hi.sum()))
+    order = np.random.default_rng(0).permutation(30)
+    straight = solve(curves, total, lo, hi).x
+    shuffled = solve(curves.take(order), total, lo[order], hi[order]).x
+    assert np.allclose(straight[order], shuffled, rtol=1e-12, atol=1e-12)
