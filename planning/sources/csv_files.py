@@ -26,6 +26,7 @@ from planning.tables.raw import RawTable, rows_text, shown
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 HEAD = 1 << 18
+BLOCK = 1 << 23
 _TOTAL = (
     r"(?i)^\s*(?:(?:grand |sub)?totals?|sub-total|count|sum|gesamt(?:ergebnis|summe)?|summe|zwischensumme|"
     r"合计|总计|小计|共计|总合计)\s*(?:\(\s*[\d,. ]+\s*(?:records?|rows?|条记录)?\s*\))?\s*[:：]?\s*$"
@@ -147,7 +148,7 @@ def _parse(
         table = pyarrow.csv.read_csv(
             path,
             read_options=pyarrow.csv.ReadOptions(
-                column_names=hidden, skip_rows=lines, use_threads=False, encoding=codec
+                column_names=hidden, skip_rows=lines, use_threads=False, encoding=codec, block_size=BLOCK
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=aside
@@ -214,6 +215,7 @@ def _finish(raw: RawTable, table: pa.Table) -> None:
     if table.num_rows == 0:
         found = "has a header but no rows" if not raw.faults else "has no row that could be read"
         raise DataError(faults=[*raw.faults, Fault(raw.label, None, None, found, "Export it with its rows.")])
+    pa.default_memory_pool().release_unused()  # what the parser held beside the table
     text = pd.StringDtype(na_value=np.nan)
     raw.frame = table.to_pandas(types_mapper=lambda kind: text, split_blocks=True, self_destruct=True)
 
@@ -228,7 +230,12 @@ def _all_null(table: pa.Table) -> np.ndarray:
 
 
 def _is_total(table: pa.Table) -> np.ndarray:
-    """Tells lines whose first cell says Total, Subtotal, 合计, ...: they would be counted twice."""
+    """Tells lines whose first cell says Total, Subtotal, 合计, ...: they would be counted twice.
+
+    A panel (`unique_id` column) is no report: its series may well be called "total".
+    """
+    if "unique_id" in table.column_names:
+        return np.zeros(table.num_rows, dtype=bool)
     first = pc.coalesce(*table.columns[:3])
     return pc.fill_null(pc.match_substring_regex(first, _TOTAL), False).to_numpy()
 

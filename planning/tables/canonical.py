@@ -84,12 +84,13 @@ def read_canonical(name: str, raw: RawTable, settings: Settings) -> Checked:
     fields = fields_for(name, settings.plan.by)
     match = match_columns(fields, list(raw.frame.columns), source.columns)
     checked = Checked(name, raw.label, pd.DataFrame(), raw.rows, fields, raw.facts, raw.faults, raw.left_out, match)
-    checked.facts["dialect"] = dialect_of(list(raw.frame.columns))
-    _say_declared(checked, list(raw.frame.columns))
+    columns = list(raw.frame.columns)
+    checked.facts["dialect"] = dialect_of(columns)
+    _say_declared(checked, columns)
     context = _context(checked, raw.frame, source)
     currency = _read_fields(checked, raw.frame, context)
     _outcome(checked)
-    _say_missing(checked, raw.frame)
+    _say_missing(checked, raw.frame, columns)
     _keep_extra(checked, raw.frame, context)
     _identifiers(checked)
     _one_currency(checked, settings, currency)
@@ -150,7 +151,8 @@ def _read_fields(checked: Checked, frame: pd.DataFrame, context: Context) -> str
         theirs = checked.match.theirs.get(each.name)
         if theirs is None:
             continue
-        read = read_column(each, frame[theirs], theirs, context)
+        # Taken out of the raw frame at once: a file of hundreds of MB is not held twice.
+        read = read_column(each, frame.pop(theirs), theirs, context)
         columns[each.name] = read.values
         currencies += [read.currency] if read.currency else []
         said += [read.said] if read.said else []
@@ -178,7 +180,7 @@ def _outcome(checked: Checked) -> None:
     checked.frame = expected_close_dates(frame.drop(columns=marks))
 
 
-def _say_missing(checked: Checked, frame: pd.DataFrame) -> None:
+def _say_missing(checked: Checked, frame: pd.DataFrame, columns: list[str]) -> None:
     """Faults for required columns that are not there, with the nearest, and the block to paste."""
     declared_wrong = set(checked.match.wrong)
     missing = [f for f in checked.fields if f.required and f.name not in checked.frame.columns]
@@ -186,7 +188,6 @@ def _say_missing(checked: Checked, frame: pd.DataFrame) -> None:
         return
     free = checked.match.extra
     best = guesses(missing, frame, free)
-    columns = list(frame.columns)
     listed = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
     for each in missing:
         if each.name in declared_wrong:
@@ -211,7 +212,7 @@ def _keep_extra(checked: Checked, frame: pd.DataFrame, context: Context) -> None
         if name.startswith("column ") or frame[name].isna().all():
             continue
         ours = f"{name} (theirs)" if name in checked.frame.columns else name
-        column = frame[name].reset_index(drop=True)
+        column = frame.pop(name).reset_index(drop=True)
         extra[ours] = column if is_identifier(name) else infer(column, context.decimal or ".")
     if extra:
         checked.frame = pd.concat([checked.frame, pd.DataFrame(extra, index=checked.frame.index)], axis=1)
@@ -231,24 +232,35 @@ def _one_currency(checked: Checked, settings: Settings, stated: str) -> None:
     money = [f.name for f in checked.fields if f.type == "money" and f.unit == "currency" and f.name in frame]
     if not money or not any(f.name == "currency" for f in checked.fields):
         return
-    given = frame["currency"] if "currency" in frame else pd.Series(np.nan, frame.index, dtype="str")
-    codes = given.str.upper().replace("RMB", "CNY").fillna(stated or company)
-    rates = {code: settings.rate(code) for code in codes.unique()}
-    for code in sorted(code for code, rate in rates.items() if rate is None):
-        known = [company, *settings.rates]
-        fix = f"Write its rate into [rates]: {code} = {company} per {code}.{did_you_mean(code, known)}"
-        wrong = (codes == code).to_numpy()
-        column = checked.match.theirs.get("currency")
-        checked.say(wrong, column, f"currency {shown(code)} has no rate", fix)
-    factor = codes.map({code: rate if rate is not None else 1.0 for code, rate in rates.items()}).to_numpy(float)
-    others = [code for code in rates if code != company and rates[code] is not None]
-    if others:
-        checked.facts["currencies"] = f"{', '.join(sorted(others))} turned into {company}"
-    for name in money:
-        frame[name] = frame[name] * factor
-    frame["currency"] = pd.Series([company] * len(frame), index=frame.index, dtype="str")
+    given, otherwise = frame.get("currency"), stated or company
+    if given is not None or otherwise != company:
+        codes = pd.Series(otherwise, frame.index, dtype="str") if given is None else _codes(given, otherwise)
+        rates = {code: settings.rate(code) for code in codes.unique()}
+        _say_unknown(checked, settings, codes, [code for code, rate in rates.items() if rate is None])
+        others = sorted(code for code, rate in rates.items() if code != company and rate is not None)
+        if others:
+            checked.facts["currencies"] = f"{', '.join(others)} turned into {company}"
+            factor = codes.map({code: rate or 1.0 for code, rate in rates.items()}).to_numpy(float)
+            for name in money:
+                frame[name] = frame[name] * factor
+        frame["currency"] = pd.Series(company, index=frame.index, dtype="str")
     order = [f.name for f in checked.fields if f.name in frame]
     checked.frame = frame[order + [name for name in frame.columns if name not in order]]
+
+
+def _codes(given: pd.Series, otherwise: str) -> pd.Series:
+    """Returns currency codes in capitals; an empty cell has the currency of the header or the company."""
+    known = {code: code.upper().replace("RMB", "CNY") for code in given.dropna().unique()}
+    return given.map(known).astype("str").fillna(otherwise)
+
+
+def _say_unknown(checked: Checked, settings: Settings, codes: pd.Series, unknown: list[str]) -> None:
+    company = settings.company.currency
+    for code in sorted(unknown):
+        near = did_you_mean(code, [company, *settings.rates])
+        fix = f"Write its rate into [rates]: {code} = {company} per {code}.{near}"
+        column = checked.match.theirs.get("currency")
+        checked.say((codes == code).to_numpy(), column, f"currency {shown(code)} has no rate", fix)
 
 
 def _sum_to(checked: Checked, period: str) -> None:

@@ -15,12 +15,14 @@ import pandas as pd
 
 from planning.errors import Fault
 from planning.tables.canonical import Checked
-from planning.tables.raw import shown
+from planning.tables.numbers import distinct_texts
+from planning.tables.raw import is_text, shown
 
 EARLIEST = pd.Timestamp("1950-01-01")
 LATEST = pd.Timestamp("2150-01-01")
 JUMP = 5.0  # a total this many times larger or smaller than the year before jumps
 OTHER_UNIT = 300.0  # a cell this many times its series' median was likely written in another unit
+COMPARED = 100_000  # repeated keys up to which whole rows are compared
 ORDERED = {
     "deals": [("created_date", "closed_date", "closed before it was created")],
     "stage_history": [("entered_at", "left_at", "left before it was entered")],
@@ -55,7 +57,7 @@ def repeated_keys(checked: Checked) -> None:
     key = checked.key
     if not key or any(f.key == "yes" and f.required and f.name not in key for f in checked.fields):
         return
-    again = checked.frame.duplicated(key, keep="first").to_numpy()
+    again = _again(checked.frame[key])
     if not again.any():
         return
     values = checked.frame[key].iloc[int(np.flatnonzero(again)[0])]
@@ -65,11 +67,33 @@ def repeated_keys(checked: Checked) -> None:
         column = checked.frame[name]
         same &= (column.isna() if pd.isna(value) else column == value).to_numpy(dtype=bool)
     first = int(np.flatnonzero(same)[0])
-    whole = checked.frame.duplicated(keep="first").to_numpy()
-    fix = "Remove the repeated rows." if (whole & again).sum() == again.sum() else "Keep one row a key."
+    copies = again.sum() <= COMPARED and not (again & ~checked.frame.duplicated().to_numpy()).any()
+    fix = "Remove the repeated rows." if copies else "Keep one row a key."
     if checked.name in {"sales", "spend"} and "Keep" in fix:
         fix += f' Or have rows of a key added up: sum_to = "month" in [sources.{checked.name}].'
     checked.say(again, None, f"the key {named} stands in row {checked.rows[first]} already", fix)
+
+
+def _again(frame: pd.DataFrame) -> np.ndarray:
+    """Tells which rows repeat an earlier one; each column's codes go into one number, to spare memory."""
+    combined = np.zeros(len(frame), np.int64)
+    for name in frame.columns:
+        column = frame[name]
+        if is_text(column):
+            codes, distinct = distinct_texts(column)
+        else:
+            codes, distinct = pd.factorize(column)
+        if combined.max(initial=0) > 2**62 // (len(distinct) + 1):
+            combined = pd.factorize(combined)[0]
+        combined *= len(distinct) + 1
+        combined += codes
+        combined += 1
+    # Sorting needs a third of the memory of a hash table.
+    order = np.argsort(combined, kind="stable")
+    combined = combined[order]
+    again = np.zeros(len(order), bool)
+    again[order[1:][combined[1:] == combined[:-1]]] = True
+    return again
 
 
 def _cell(value: object) -> str:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from planning.errors import Fault, did_you_mean
 from planning.tables.dates import to_dates
 from planning.tables.inference import as_text
 from planning.tables.matching import header_unit
-from planning.tables.numbers import to_numbers
+from planning.tables.numbers import first_like, text_cells, to_numbers
 from planning.tables.raw import rows_text, shown
 from planning.tables.schema import NUMERIC, Field, value_aliases
 
@@ -197,15 +196,15 @@ def _choices(field: Field, column: pd.Series, theirs: str, context: Context) -> 
 
 def _texts(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
     texts = strip_text(as_text(column))
-    formula = texts.str.startswith("=").fillna(False).to_numpy(dtype=bool)
-    if formula.any():
+    if first_like([text_cells(texts)], "^="):
+        formula = texts.str.startswith("=").fillna(False).to_numpy(dtype=bool)
         kept = texts.str.extract(r'^="(.*)"$')[0].astype("str")  # Excel's way to keep 00123 as text
         texts = texts.where(~(formula & kept.notna().to_numpy()), kept)
         formula &= kept.isna().to_numpy()
-    if formula.any():
         severity = "fault" if field.type == "id" or field.key else "warning"
         fix = "Save its value instead." if severity == "fault" else "It is kept as text and never computed."
-        context.say(formula, theirs, f"{shown(_first(texts, formula))} is a formula", fix, severity)
+        if formula.any():
+            context.say(formula, theirs, f"{shown(_first(texts, formula))} is a formula", fix, severity)
     declared = (context.values or {}).get(field.name)
     if declared:
         texts = texts.map(lambda text: declared.get(text, text), na_action="ignore").astype("str")
@@ -214,10 +213,10 @@ def _texts(field: Field, column: pd.Series, theirs: str, context: Context) -> pd
 
 def strip_text(column: pd.Series) -> pd.Series:
     """Returns text cells without spaces around them; an empty cell is missing."""
-    cells = pa.array(column, type=pa.large_string(), from_pandas=True)
-    trimmed = pc.utf8_trim_whitespace(cells)
-    trimmed = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
-    if trimmed.equals(cells):
+    cells = text_cells(column)
+    if not first_like([cells], r"^(?:\s|$)|\s$|^[\x{a0}\x{3000}]|[\x{a0}\x{3000}]$"):
         return column
+    trimmed = pc.utf8_trim_whitespace(cells)
+    trimmed = pc.if_else(pc.fill_null(pc.equal(trimmed, ""), True), None, trimmed)
     stripped = trimmed.to_pandas(types_mapper=lambda kind: pd.StringDtype(na_value=np.nan))
     return stripped.set_axis(column.index)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from planning.tables.numbers import MISSING
+from planning.tables.numbers import MISSING, distinct_texts
 
 EARLIEST, LATEST = 1900, 2200
 _TIME = (
@@ -54,7 +54,7 @@ def to_dates(column: pd.Series, declared: str = "", order: str = "", *, keep_tim
         column = column.astype("float64").astype("object").map(_iso).astype("str")
     elif column.dtype == object:
         column = column.map(_iso).astype("str")
-    codes, distinct = pd.factorize(column, use_na_sentinel=True)
+    codes, distinct = distinct_texts(column)
     values, state = _distinct_dates(distinct, declared, order, keep_time)
     values = np.append(values, np.datetime64("NaT", "us"))
     state = np.append(state, 0)

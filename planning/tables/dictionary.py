@@ -40,11 +40,12 @@ is there is used. Exports of Salesforce and HubSpot and Chinese headers are reco
 (without regard to case, spaces and signs); for others write `[sources.<table>.columns]`.
 How to: `docs/your_own_data.md`.
 
-Types: `id` and `text` stay as written (`00123` keeps its zeros); `money` is in the row's currency and is turned into the
-company's; `rate` is 0 to 1; `date` is ISO, declared, or proven; `timestamp` is UTC. **Bold** fields must be there, and
-🔑 fields make one row unique. `[plan] by` decides which of region, line and customer_type are keys of sales.
+Types: `id` and `text` stay as written (`00123` keeps its zeros); `money` is in the row's currency and is turned
+into the company's; `rate` is 0 to 1; `date` is ISO, declared, or proven; `timestamp` is UTC. **Bold** fields must be
+there, and 🔑 fields make one row unique. `[plan] by` decides which of region, line and customer_type are keys of sales.
 
-*Generated from `planning/tables/fields/*.csv` by `{COMMAND}`; edit there.*
+*Generated from `planning/tables/fields/*.csv`; edit there, then run
+`{COMMAND}`.*
 """
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from planning.tables.dates import to_dates
-from planning.tables.numbers import to_numbers
+from planning.tables.numbers import first_like, text_cells, to_numbers
 from planning.tables.raw import blank, is_text
 
 SAMPLE = 200  # cells looked at before a whole column is tried
@@ -41,13 +41,14 @@ def infer(column: pd.Series, decimal: str = ".") -> pd.Series:
     if head.str.fullmatch(_ISO).all():
         read = to_dates(column, keep_time=True)
         return column if read.bad.any() or read.ambiguous.any() else pd.Series(read.values, index=column.index)
-    if not head.str.fullmatch(_FIGURE[decimal]).all() or column.str.match(r"\s*[+-]?0\d").fillna(False).any():
+    if not head.str.fullmatch(_FIGURE[decimal]).all() or first_like([text_cells(column)], r"^\s*[+-]?0\d"):
         return column
     read = to_numbers(column, decimal)
     if read.bad.any() or read.nan_text or read.units.keys() - {""} or read.currencies:
         return column
     values = read.values
-    whole = not np.isnan(values).any() and np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53)
+    low, high = (values.min(), values.max()) if len(values) else (np.nan, np.nan)  # NaN where any is missing
+    whole = low > -(2**53) and high < 2**53 and np.array_equal(values, np.trunc(values))
     return pd.Series(values.astype(np.int64) if whole else values, index=column.index)
 
 

@@ -39,12 +39,15 @@ _PIECES = re.compile(
     rf"(?P<sign>[+-]?)(?P<before>{_SIGNS})?(?P<sign2>[+-]?)(?P<body>[\d.,']*\d[\d.,']*(?:e[+-]?\d+)?)"
     rf"(?P<scale>{_UNITS})?(?P<after>{_SIGNS})?(?P<sign3>-?)"
 )
-_COMMA_DECIMAL = re.compile(
-    r"^(?:\d{1,3}(?:[.']\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})|0+,\d+|\d{4,},\d+|\d{1,3}(?:\.\d{3}){2,})$"
+# A cell that can be read in one way only. RE2 of Arrow and Python's re both read these.
+_EDGE = r"(?:^|[^\d.,'])", r"(?:[^\d.,']|$)"
+_ONE_WAY = (
+    r"(?:\d{{1,3}}(?:[{other}']\d{{3}})+{mark}\d+|\d+{mark}(?:\d{{1,2}}|\d{{4,}})|0+{mark}\d+|\d{{4,}}{mark}\d+"
+    r"|\d{{1,3}}(?:{other}\d{{3}}){{2,}})"
 )
-_POINT_DECIMAL = re.compile(
-    r"^(?:\d{1,3}(?:[,']\d{3})+\.\d+|\d+\.(?:\d{1,2}|\d{4,})|0+\.\d+|\d{4,}\.\d+|\d{1,3}(?:,\d{3}){2,})$"
-)
+_COMMA_DECIMAL = _EDGE[0] + _ONE_WAY.format(mark=",", other=r"\.") + _EDGE[1]
+_POINT_DECIMAL = _EDGE[0] + _ONE_WAY.format(mark=r"\.", other=",") + _EDGE[1]
+_DOUBTFUL = _EDGE[0] + r"\d{1,3},\d{3}" + _EDGE[1]
 _GROUPED = {
     ".": re.compile(r"^(?:\d{1,3}(?:[,']\d{3})+|\d*)(?:\.\d*)?(?:e[+-]?\d+)?$"),
     ",": re.compile(r"^(?:\d{1,3}(?:[.']\d{3})+|\d*)(?:,\d*)?(?:e[+-]?\d+)?$"),
@@ -80,12 +83,27 @@ def to_numbers(column: pd.Series, decimal: str = ".", thousands: str = "") -> Nu
         return Numbers(np.full(len(column), np.nan), column.notna().to_numpy())
     if column.dtype == object:
         column = column.map(_as_text).astype("str")
-    cells = pc.utf8_trim_whitespace(pa.array(column, type=pa.large_string(), from_pandas=True))
+    cells = text_cells(column)
     if decimal != "," and not thousands:
         fast = _cast(cells)
         if fast is not None:
             return fast
-    return _read_distinct(cells, decimal, thousands)
+    return _read_distinct(column.str.strip(), decimal, thousands)
+
+
+def text_cells(column: pd.Series) -> pa.ChunkedArray:
+    """Returns a text column's cells as Arrow holds them, piece by piece and without a copy."""
+    cells = pa.chunked_array(column)
+    return cells if cells.type == pa.large_string() else cells.cast(pa.large_string())
+
+
+def distinct_texts(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Returns each distinct text of a column once, and for each cell its place in that list (-1 for a missing one)."""
+    encoded = text_cells(column).dictionary_encode().combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], "str").dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes, encoded.dictionary.to_pylist()
 
 
 def _as_text(cell: object) -> object:
@@ -94,23 +112,26 @@ def _as_text(cell: object) -> object:
     return None if cell != cell else str(cell)
 
 
-def _cast(cells: pa.Array) -> Numbers | None:
-    """The quick way for plain figures: one cast of the whole column, or None when a cell needs more care."""
-    if isinstance(cells, pa.ChunkedArray):
-        cells = cells.combine_chunks()
-    empty = pc.equal(cells, "")
-    try:
-        values = pc.cast(pc.if_else(pc.fill_null(empty, True), None, cells), pa.float64())
-    except pa.ArrowInvalid:
-        return None
-    numbers = values.to_numpy(zero_copy_only=False)
-    written_nan = np.isnan(numbers) & values.is_valid().to_numpy(zero_copy_only=False)
-    return Numbers(numbers, np.zeros(len(numbers), bool), nan_text=int(written_nan.sum()))
+def _cast(cells: pa.ChunkedArray) -> Numbers | None:
+    """The quick way for plain figures: a cast piece by piece, or None when a cell needs more care."""
+    numbers, written_nan, at = np.empty(len(cells)), 0, 0
+    for piece in cells.chunks:
+        trimmed = pc.utf8_trim_whitespace(piece)
+        empty = pc.fill_null(pc.equal(trimmed, ""), True)
+        try:
+            values = pc.cast(pc.if_else(empty, None, trimmed), pa.float64())
+        except pa.ArrowInvalid:
+            return None
+        part = values.to_numpy(zero_copy_only=False)
+        written_nan += int((np.isnan(part) & values.is_valid().to_numpy(zero_copy_only=False)).sum())
+        numbers[at : at + len(part)] = part
+        at += len(part)
+    return Numbers(numbers, np.zeros(len(numbers), bool), nan_text=written_nan)
 
 
-def _read_distinct(cells: pa.Array, decimal: str, thousands: str) -> Numbers:
+def _read_distinct(cells: pd.Series, decimal: str, thousands: str) -> Numbers:
     """Reads each distinct text once; units and bad cells are remembered by their first position."""
-    codes, distinct = pd.factorize(cells.to_pandas(), use_na_sentinel=True)
+    codes, distinct = distinct_texts(cells)
     parsed = [read_number(text, decimal, thousands) for text in distinct]
     values = np.array([item[0] for item in parsed] + [np.nan])
     bad = np.array([item[1] is None for item in parsed] + [False])
@@ -174,24 +195,26 @@ def decimal_mark(columns: Iterable[pd.Series]) -> DecimalMark:
     """Finds the mark of the decimals in the text columns that should be numbers.
 
     A table without any comma has a point. `against` is not empty when cells prove both marks: the table is mixed.
+
+    >>> decimal_mark([pd.Series(["1.234,56", "7"]), pd.Series(["1.500"])]).mark
+    ','
     """
-    comma, point, doubtful = "", "", ""
-    for column in columns:
-        if not (isinstance(column.dtype, pd.StringDtype) or column.dtype == object):
-            continue
-        texts = column.map(_as_text) if column.dtype == object else column
-        cells = pc.drop_null(pa.array(texts, type=pa.large_string(), from_pandas=True))
-        marked = pc.unique(cells.filter(pc.match_substring_regex(cells, "[,.]")))
-        for text in marked.to_pylist():
-            body = re.sub(r"[^\d.,']", "", text.translate(_SPACES))
-            if not comma and _COMMA_DECIMAL.match(body):
-                comma = text
-            elif not point and _POINT_DECIMAL.match(body):
-                point = text
-            elif not doubtful and re.fullmatch(r"\d{1,3},\d{3}", body):
-                doubtful = text
-            if comma and point:
-                return DecimalMark(".", point, comma)
+    texts = [column for column in columns if isinstance(column.dtype, pd.StringDtype) or column.dtype == object]
+    cells = [text_cells(column.map(_as_text).astype("str") if column.dtype == object else column) for column in texts]
+    comma = first_like(cells, _COMMA_DECIMAL)
+    point = first_like(cells, _POINT_DECIMAL) if comma or first_like(cells, ",") else ""
+    if comma and point:
+        return DecimalMark(".", point, comma)
     if comma:
         return DecimalMark(",", comma)
-    return DecimalMark(".", point, "", "" if point else doubtful)
+    return DecimalMark(".", point, "", "" if point else first_like(cells, _DOUBTFUL))
+
+
+def first_like(columns: Iterable[pa.ChunkedArray], pattern: str) -> str:
+    """Returns the first cell that holds the pattern, looking piece by piece; an empty text for none."""
+    for cells in columns:
+        for piece in cells.chunks:
+            found = piece.filter(pc.fill_null(pc.match_substring_regex(piece, pattern), False))
+            if len(found):
+                return found[0].as_py()
+    return ""
