@@ -8,9 +8,10 @@ Settings
 ├── plan        by, year, as_of, policy, attainment
 ├── sources     table → Source(path | query + database, sheet, header_row, encoding, ..., columns, values, constants)
 ├── flows       name → Flow(steps, parameters)
-├── schedules   name → Schedule(flow, cron, zone, catch_up, max_late, only, parameters, deliver)
+├── schedules   name → Schedule(flow, cron, zone, catch_up, max_late, only, parameters, deliver,
+│               deliver_when, alarms)
 ├── delivery    smtp_host, smtp_port, smtp_user, smtp_password, sender, recipients, urls
-├── run         kernel, jobs, timeout
+├── run         kernel, jobs, timeout, retries, retry_on, backoff
 ├── root        the workspace: the folder workbench.toml lies in
 └── path        workbench.toml itself
 ```
@@ -166,6 +167,8 @@ class Schedule(Section):
     only: str = ""
     parameters: dict[str, Any] = {}
     deliver: list[str] = []
+    deliver_when: list[Literal["always", "failure", "change", "alarm"]] = ["always"]
+    alarms: list[str] = []
 
 
 class Delivery(Section):
@@ -187,6 +190,9 @@ class Run(Section):
     kernel: Literal["cold", "warm"] = "cold"
     jobs: int = Field(2, ge=1, le=64)
     timeout: int = Field(600, ge=1)
+    retries: int = Field(0, ge=0, le=9)
+    retry_on: list[Literal["died", "timeout", "failed"]] = ["died", "timeout"]
+    backoff: float = Field(5.0, ge=0)
 
 
 class Settings(Section):

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "manifest.json"
-FORMATS = ("money", "percent", "number", "integer", "date", "month", "text", "ratio", "probability")
+FORMATS = (
+    "money", "percent", "number", "integer", "date", "month", "text", "ratio", "probability", "significant",
+)  # fmt: skip
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SHOWN_ROWS = 12
 

@@ -20,13 +20,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import papermill
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
-
 from planning.runs import kernels, processes
+from planning.runs.lean import (
+    CellTimeoutError,
+    DeadKernelError,
+    NBClientEngine,
+    PapermillExecutionError,
+    PapermillNotebookClient,
+    papermill,
+    papermill_engines,
+)
 
 ENGINE = "planning"
 CELL_OUTPUT = 1_000_000

@@ -26,6 +26,7 @@ def start(
     cell_timeout: float | None = None,
     force: bool = False,
     trigger: str = "hand",
+    extra: Mapping[str, Any] | None = None,
     show: progress.Silent | None = None,
 ) -> dict[str, Any]:
     """Runs a flow or a notebook and returns the run's record (see run.json); whether it went well is in its `status`.
@@ -41,6 +42,7 @@ def start(
         cell_timeout=cell_timeout,
         force=force,
         trigger=trigger,
+        extra=dict(extra or {}),
     )
     return runner.run(workspace, settings, planned, options, show)
 

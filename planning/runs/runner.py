@@ -112,6 +112,7 @@ class _Running:
         self.kernels: Any = None
         self.jobs: dict[str, Any] = {}
         self.reason: str | None = None
+        self.stopped = threading.Event()
         self.mutex = threading.Lock()
 
     def execute(self) -> dict[str, Any]:
@@ -177,7 +178,7 @@ class _Running:
             if not self._reuse(step, row):
                 self.folder.save()
                 self.show.started(step.notebook)
-                self._conclude(step, row, self._execute(step))
+                self._conclude(step, row, self._tries(step, row))
         except PlanningError as error:  # an input that cannot be read, a disk that is full
             row.update(
                 status="failed",
@@ -230,6 +231,19 @@ class _Running:
         )  # fmt: skip
         self._redact(step.notebook)
         row["results_sha256"] = inputs.content_sha256(results)
+
+    def _tries(self, step: Planned, row: dict[str, Any]) -> Any:
+        """Executes a step, again after a pause where it ended for a cause that [run] retry_on names."""
+        policy = self.settings.run
+        for attempt in range(policy.retries + 1):
+            row["attempts"] = attempt + 1
+            outcome = self._execute(step)
+            if outcome.status not in policy.retry_on or attempt == policy.retries or self.reason:
+                break
+            row["warnings"].append(f"attempt {attempt + 1} {outcome.status}: {outcome.error['message']}")
+            self.stopped.wait(policy.backoff * 2**attempt)
+        outcome.warnings = [*row["warnings"], *outcome.warnings]
+        return outcome
 
     def _execute(self, step: Planned) -> Any:
         from planning.runs.execute import Job
@@ -306,6 +320,7 @@ class _Running:
         """Stops the run for `reason` (cancelled, interrupted): no new step starts, the running ones are ended."""
         with self.mutex:
             self.reason = self.reason or reason
+            self.stopped.set()
             jobs = list(self.jobs.values())
         for job in jobs:
             job.stop(reason)

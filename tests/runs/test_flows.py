@@ -252,3 +252,19 @@ def test_a_run_is_found_by_part_of_its_id(workspace):
         assert registry.find(workspace.reports, wanted)["id"] == record["id"]
     with pytest.raises(UsageError, match="there is no run 'zzz'"):
         registry.find(workspace.reports, "zzz")
+
+
+def test_a_step_is_tried_again_for_the_causes_that_are_named(workspace, tmp_path):
+    mark = tmp_path / "mark"
+    cell = (
+        "import os, pathlib, signal\n"
+        f"mark = pathlib.Path({str(mark)!r})\n"
+        "if not mark.exists():\n    mark.touch()\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    workspace.notebook("flaky", cell)
+    workspace.configure("[run]\nretries = 1\nbackoff = 0.01\n")
+    record = launch.start("flaky")
+    assert record["status"] == "ok" and record["steps"][0]["attempts"] == 2
+    assert "attempt 1 died" in record["steps"][0]["warnings"][0]
+    workspace.notebook("wrong", "raise ValueError('no')")
+    assert launch.start("wrong")["steps"][0]["attempts"] == 1

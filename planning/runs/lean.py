@@ -1,0 +1,41 @@
+"""papermill and nbclient, imported at half their price.
+
+The validator of the notebook format can check addresses and durations, for which it builds two parsers at import; that
+takes longer than papermill itself and no notebook needs it. Both are optional to it, so they are hidden meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Makes modules that were not imported yet seem absent inside the block."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with _hidden("rfc3987_syntax", "isoduration"):
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+
+__all__ = [
+    "CellTimeoutError",
+    "DeadKernelError",
+    "NBClientEngine",
+    "PapermillExecutionError",
+    "PapermillNotebookClient",
+    "papermill",
+    "papermill_engines",
+]
