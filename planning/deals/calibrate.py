@@ -71,6 +71,11 @@ def _expected_shares(b: np.ndarray, covariance: np.ndarray, spread: list) -> np.
     return v / max(v.sum(), 1e-12)
 
 
+def posterior_draws(fit: Fit, count: int, seed: int) -> np.ndarray:
+    """Coefficients (count, p) drawn from the posterior."""
+    return _posterior(fit, np.random.default_rng(seed), count)
+
+
 def _posterior(fit: Fit, rng: np.random.Generator, count: int) -> np.ndarray:
     root = _root(fit.covariance)
     return fit.coefficients + rng.standard_normal((count, len(root))) @ root.T

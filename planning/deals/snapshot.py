@@ -1,0 +1,100 @@
+"""One row a deal as it was known at a chosen moment, rebuilt from the stage history; nothing later gets in.
+
+`snapshot(deals, history, stage="Proposal")`: amount, owner and probability are those of the moment the deal entered the
+stage; stages passed and days used are counted up to then only. A deal is judged after the same follow-up time as every
+other, so that young cohorts don't look worse: one that has not had its time yet is left out, one that was still open
+when
+its time was up counts as open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from planning.errors import UsageError, did_you_mean
+
+FROM_HISTORY = ("amount", "owner_id", "probability", "close_date")
+FOLLOW_UP_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`deals` (one row a deal, with `snapshot_at`, `days_before`, `stages_before`), the `rule` in words, rows left
+    out."""
+
+    deals: pd.DataFrame
+    rule: str
+    left_out: tuple[tuple[str, int], ...]
+    follow_up_days: int
+
+
+def snapshot(
+    deals: pd.DataFrame,
+    history: pd.DataFrame,
+    *,
+    stage: str | None = None,
+    age_days: int | None = None,
+    as_of: pd.Timestamp | None = None,
+    follow_up_days: int | None = None,
+) -> Snapshot:
+    """What was known about each deal when it entered `stage` (or was `age_days` old)?
+
+    deals, history: canonical tables. as_of: last day of data; default the last day in either table.
+    follow_up_days: time every deal is given; default the 90th percentile from snapshot to closing.
+    Raises UsageError for a stage the history does not have.
+    """
+    as_of = as_of or max(history["entered_at"].max(), deals["closed_date"].max())
+    at = _moments(deals, history, stage, age_days)
+    rows = deals.merge(at.rename("snapshot_at"), left_on="deal_id", right_index=True, how="inner")
+    left_out = [("never reached the moment of the snapshot", len(deals) - len(rows))]
+    early = rows["closed_date"].isna() | (rows["closed_date"] >= rows["snapshot_at"])
+    left_out.append(("closed before the moment of the snapshot", int((~early).sum())))
+    rows = _as_known(rows[early].copy(), history)
+    waits = (rows["closed_date"] - rows["snapshot_at"]).dt.days
+    follow_up = int(follow_up_days or np.ceil(waits.quantile(FOLLOW_UP_SHARE) if waits.notna().any() else 90))
+    had_time = rows["snapshot_at"] + pd.Timedelta(days=follow_up) <= as_of
+    left_out.append((f"not yet followed for {follow_up} days", int((~had_time).sum())))
+    rows = rows[had_time].copy()
+    late = rows["closed_date"].notna() & ((rows["closed_date"] - rows["snapshot_at"]).dt.days > follow_up)
+    rows.loc[late, "outcome"] = "open"
+    moment = f"when the deal entered {stage}" if stage else f"{age_days or 0} days after the deal was created"
+    rule = f"as known {moment}, outcome within {follow_up} days"
+    return Snapshot(rows.reset_index(drop=True), rule, tuple(pair for pair in left_out if pair[1]), follow_up)
+
+
+def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_days: int | None) -> pd.Series:
+    if stage is None:
+        return (deals.set_index("deal_id")["created_date"] + pd.Timedelta(days=age_days or 0)).dropna()
+    stages = list(history["stage"].dropna().unique())
+    if stage not in stages:
+        raise UsageError(
+            f"the stage history has no stage {stage!r}.{did_you_mean(stage, stages)} "
+            f"It has: {', '.join(map(str, stages))}."
+        )
+    return history[history["stage"] == stage].groupby("deal_id")["entered_at"].min()
+
+
+def _as_known(rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Overwrites what changes over time by the last state written at or before the snapshot; counts up to then only."""
+    seen = history.merge(rows[["deal_id", "snapshot_at"]], on="deal_id")
+    seen = seen[seen["entered_at"] <= seen["snapshot_at"]].sort_values(["deal_id", "entered_at"])
+    last = seen.groupby("deal_id").last()
+    for name in FROM_HISTORY:
+        if name in last and name in rows:
+            rows[name] = rows["deal_id"].map(last[name]).where(lambda known: known.notna(), rows[name])
+    rows["stages_before"] = rows["deal_id"].map(seen.groupby("deal_id")["stage"].nunique()).fillna(0).astype(int) - 1
+    if "created_date" in rows:
+        rows["days_before"] = (rows["snapshot_at"] - rows["created_date"]).dt.days
+    rows["stage"] = rows["deal_id"].map(last["stage"]) if "stage" in last else None
+    return rows
+
+
+def two_owners(history: pd.DataFrame) -> pd.Series:
+    """Deals that changed hands: number of owners per deal, where more than one."""
+    if "owner_id" not in history:
+        return pd.Series(dtype="int64")
+    owners = history.groupby("deal_id")["owner_id"].nunique()
+    return owners[owners > 1]
