@@ -23,8 +23,8 @@ ifdef UV
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@$(BIN)/python -m planning.forecast.warm
 	@touch $@
@@ -36,7 +36,7 @@ $(VENV)/.ready-test: $(VENV)/.ready requirements-test.lock
 ifdef UV
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-test.lock
 else
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements-test.lock
 endif
 	@touch $@
 
