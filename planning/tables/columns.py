@@ -200,7 +200,7 @@ def _texts(field: Field, column: pd.Series, theirs: str, context: Context) -> pd
         formula = texts.str.startswith("=").fillna(False).to_numpy(dtype=bool)
         kept = texts.str.extract(r'^="(.*)"$')[0].astype("str")  # Excel's way to keep 00123 as text
         texts = texts.where(~(formula & kept.notna().to_numpy()), kept)
-        formula &= kept.isna().to_numpy()
+        formula = formula & kept.isna().to_numpy()
         severity = "fault" if field.type == "id" or field.key else "warning"
         fix = "Save its value instead." if severity == "fault" else "It is kept as text and never computed."
         if formula.any():
