@@ -18,6 +18,8 @@ from planning import language
 from planning.language import _
 
 NUMERIC = {"money", "percent", "probability", "number", "integer", "ratio", "significant"}
+# Words of at most this many signs stay on one line.
+SHORT = 14
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def column(frame: pd.DataFrame, spec: dict[str, str], currency: str = "") -> Col
     name, kind = spec["name"], spec.get("format", "text")
     label = spec.get("label") or name
     if kind not in NUMERIC:
-        return Column(name, label, False, _words(kind))
+        texts = frame[name].dropna().astype(str) if name in frame and kind == "text" else pd.Series(dtype=str)
+        short = len(texts) > 0 and int(texts.str.len().max()) <= SHORT
+        return Column(name, label, False, _words(kind, "line" if short else ""))
     values = pd.to_numeric(frame[name], errors="coerce") if name in frame else pd.Series(dtype=float)
     scale, digits, unit = _scale(kind, values, currency)
     return Column(name, f"{label}, {unit}" if unit else label, True, _figure(kind, scale, digits))
@@ -113,7 +117,7 @@ def _raw(number: float) -> str:
     return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:.10g}"
 
 
-def _words(kind: str) -> Callable[[Any], Cell]:
+def _words(kind: str, look: str) -> Callable[[Any], Cell]:
     def write(value: Any) -> Cell:
         if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
             return Cell("–" if kind in ("date", "month") else "", "")
@@ -123,6 +127,6 @@ def _words(kind: str) -> Callable[[Any], Cell]:
         if isinstance(value, bool):
             return Cell(_("yes") if value else _("no"), str(value).lower())
         text = str(value)
-        return Cell(text, text)
+        return Cell(text, text, look)
 
     return write

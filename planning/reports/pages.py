@@ -271,8 +271,7 @@ def _facts(run: Run, step: Step | None) -> list[tuple[str, str, bool]]:
     if versions:
         first = [k for k in ("planning", "python", "pandas", "numpy") if k in versions] or list(versions)[:4]
         rows.append((_("Versions"), ", ".join(f"{k} {versions[k]}" for k in first), False))
-    if trigger := run.facts.get("trigger"):
-        rows.append((_("Started by"), str(trigger.get("kind", "") if isinstance(trigger, dict) else trigger), False))
+    rows.append((_("Started by"), words.trigger(run.facts.get("trigger")), False))
     return [row for row in rows if row[1]]
 
 

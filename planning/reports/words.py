@@ -36,6 +36,14 @@ def explained(status: str) -> str:
     return known.get(status, _("It left no cause. The log beside this page has its last words."))
 
 
+def trigger(found: object) -> str:
+    """Returns who or what started a run."""
+    kind, _colon, name = str(found or "").partition(":")
+    if kind == "schedule":
+        return _("the schedule {name}").format(name=name)
+    return {"hand": _("a person"), "resume": _("a person, resuming")}.get(kind, str(found or ""))
+
+
 def duration(seconds: float | None) -> str:
     """Returns a duration as people say it: 0.4 s, 41 s, 10 min, 1 h 5 min; nothing where it is not known."""
     if seconds is None:
