@@ -21,6 +21,7 @@ import pandas as pd
 
 from planning.errors import DataError
 from planning.forecast.joint_forecast import JointForecast
+from planning.forecast.outlook import Outlook
 
 LISTED = ["adjustment_id", "author", "reason", "place", "from", "to", "asked", "status"]
 STATUSES = ("applied", "no_such_cell", "outside", "expired", "made_later", "nothing_asked")
@@ -73,6 +74,15 @@ def adjust(
     table = pd.DataFrame(listed, columns=LISTED)
     table = table.sort_values(["from", "adjustment_id"], kind="stable").reset_index(drop=True)
     return Judged(joint, _changed(joint, base, change), table)
+
+
+def of_outlook(look: Outlook, adjustments: pd.DataFrame | None) -> Judged | None:
+    """Returns the outlook's forecast with the adjustments known at its as-of day; None for an outlook that was
+    refused."""
+    if look.refused:
+        return None
+    day = look.history.last + pd.offsets.MonthEnd(0)
+    return adjust(look.joint, adjustments, made_by=day)
 
 
 def _changed(joint: JointForecast, base: np.ndarray, change: np.ndarray) -> JointForecast:

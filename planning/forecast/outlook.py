@@ -326,11 +326,20 @@ class Outlook:
     growth: pd.DataFrame | None
     actual: pd.DataFrame | None
     refused: str = ""
+    start_month: int = 1
 
     @property
     def total(self) -> dict[str, Any]:
         """The growth table's row of the total."""
         return self.growth[self.growth["level"] == TOTAL].iloc[0].to_dict()
+
+
+def year_total(joint: JointForecast, look: Outlook) -> float:
+    """Returns what the total is expected to bring in the plan year, months already sold included."""
+    months = year_months(look.year, look.start_month)
+    total = joint.mean[joint.cells["level"].to_numpy() == TOTAL][0]
+    sold = look.actual[(look.actual["unique_id"] == TOTAL) & look.actual["ds"].isin(months)]["actual"].sum()
+    return float(total[joint.periods.isin(months)].sum() + sold)
 
 
 def look_ahead(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = None, year: int | None = None) -> Outlook:
@@ -340,15 +349,24 @@ def look_ahead(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = No
     outlook says why in `refused` instead of raising.
     """
     start = settings.calendar.fiscal_year_start
-    history = history_of(
-        sales, by=settings.plan.by, currency=settings.company.currency, rates=dict(settings.rates),
-        as_of=as_of or settings.plan.as_of,
-    )  # fmt: skip
+    history = history_from(sales, settings, as_of=as_of)
     year = plan_year(history, year or settings.plan.year, start)
     last = last_full_year(history, start)
     horizon = horizon_to(history, year, start)
     try:
         joint = outlook(history, horizon)
     except DataError as error:
-        return Outlook(history, year, last, None, None, None, str(error))
-    return Outlook(history, year, last, joint, growth(joint, history, year, start), node_history(history, joint.cells))
+        return Outlook(history, year, last, None, None, None, str(error), start)
+    table = growth(joint, history, year, start)
+    return Outlook(history, year, last, joint, table, node_history(history, joint.cells), "", start)
+
+
+def history_from(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = None) -> History:
+    """Returns the monthly history of the workspace's sales table; as_of takes the place of [plan] as_of."""
+    return history_of(
+        sales,
+        by=settings.plan.by,
+        currency=settings.company.currency,
+        rates=dict(settings.rates),
+        as_of=as_of or settings.plan.as_of,
+    )

@@ -63,17 +63,18 @@ def lede(total: Mapping[str, Any], currency: str, judged: Mapping[str, Any] | No
         span=interval(total["lo80"], total["hi80"], _money(currency))
     )
     if not judged or not math.isfinite(judged["coverage_80"]):
-        return first + _gap() + _("The history is too short to say how well such forecasts did.")
+        return first + gap() + _("The history is too short to say how well such forecasts did.")
     return (
         first
-        + _gap()
+        + gap()
         + _("In the rounds replayed, monthly cells were off by {wape} and {held} of them lay inside.").format(
             wape=percent(judged["wape"], 1), held=percent(judged["coverage_80"])
         )
     )
 
 
-def _gap() -> str:
+def gap() -> str:
+    """Returns what stands between two sentences: nothing in Chinese."""
     return "" if language.current() == "zh" else " "
 
 
@@ -318,6 +319,11 @@ def no_change() -> str:
     return _("no change")
 
 
+def adjustments_over() -> str:
+    """Returns what is counted: adjustments of other months."""
+    return _("adjustments of months that are not forecast here")
+
+
 def cells_without() -> str:
     """Returns what is counted: cells without a forecast."""
     return _("cells without a forecast")
@@ -333,3 +339,104 @@ def month_headings() -> dict[str, str]:
         "lo-95": _("95 % from"),
         "hi-95": _("95 % to"),
     }
+
+
+# ---- judgement, changes --------------------------------------------------------------------------------------------
+
+
+def adjusted_status(status: str) -> str:
+    """Returns what became of an adjustment."""
+    return {
+        "applied": _("counted"),
+        "no_such_cell": _("names no cell of the forecast"),
+        "outside": _("outside the months forecast"),
+        "expired": _("expired"),
+        "made_later": _("made after the data end"),
+        "nothing_asked": _("changes nothing"),
+    }.get(status, status)
+
+
+def finding_adjusted(statistical: float, adjusted: float, applied: int, year: int, currency: str) -> tuple[str, str]:
+    """Returns headline and why of the step from the statistical to the adjusted forecast of the plan year."""
+    why = _(
+        "Statistical and adjusted forecast are both kept, so that what people add can be measured when the months are "
+        "over."
+    )
+    if applied == 0:
+        return _("No adjustment counts for {year}: the forecast is the statistical one").format(year=year), why
+    change = adjusted - statistical
+    head = ngettext(
+        "{n} adjustment moves {year} by {change} to {adjusted}",
+        "{n} adjustments move {year} by {change} to {adjusted}",
+        applied,
+    ).format(
+        n=applied, year=year, change=signed(change, formatter=_money(currency)), adjusted=money(adjusted, currency)
+    )
+    return head, why
+
+
+def adjustment_headings() -> dict[str, str]:
+    """Returns the column heads of the list of adjustments."""
+    return {
+        "adjustment_id": _("Adjustment"),
+        "author": _("By"),
+        "reason": _("Reason"),
+        "place": _("Cells"),
+        "from": _("From"),
+        "to": _("To"),
+        "asked": _("Asked for"),
+        "status": _("Status"),
+    }
+
+
+def finding_changes(total: Mapping[str, Any] | None, then: Any, currency: str) -> tuple[str, str]:
+    """Returns headline and why of what changed since the last snapshot; without one it says so."""
+    if total is None:
+        return (
+            _("This is the first forecast kept of these months"),
+            _("From the next one on, this section says what changed and why."),
+        )
+    day, change = language.day(pd.Timestamp(then).date()), total["change"]
+    if abs(change) < 0.0005 * abs(total["then"]):
+        head = _("The forecast stands where it stood on {day}").format(day=day)
+    else:
+        head = _("Since {day} the forecast moved by {change}, to {now}").format(
+            day=day, change=signed(change, formatter=_money(currency)), now=money(total["now"], currency)
+        )
+    why = _("Sold since, against what was forecast for those months: {surprise}.").format(
+        surprise=signed(total["surprise"], formatter=_money(currency))
+    )
+    return head, why
+
+
+def change_part(part: str, revised_history: bool) -> str:
+    """Returns the name of a part of the change."""
+    if part == "revised":
+        return _("past figures revised") if revised_history else _("method changed")
+    return {"sales_since": _("sales since"), "adjustments": _("adjustments")}[part]
+
+
+def change_headings() -> dict[str, str]:
+    """Returns the column heads of the table of changes."""
+    return {
+        "unique_id": _("Cell"),
+        "level": _("Level"),
+        "then": _("Then"),
+        "now": _("Now"),
+        "change": _("Change"),
+        "revised": _("Revised figures or method"),
+        "sales_since": _("Sales since"),
+        "adjustments": _("Adjustments"),
+        "surprise": _("Sold since, against forecast"),
+    }
+
+
+def alt_changes(labels: list[str], values: list[float], currency: str) -> str:
+    """Returns the alt text of the change's parts."""
+    listed = "; ".join(f"{name} {signed(value, formatter=_money(currency))}" for name, value in zip(labels, values))
+    return _("Parts of the change: {listed}.").format(listed=listed)
+
+
+def change_labels() -> dict[str, str]:
+    """Returns the names of the ends of the bridge."""
+    return {"then": _("forecast then"), "now": _("forecast now")}

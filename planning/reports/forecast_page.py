@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from planning import charts, language
-from planning.forecast import accuracy, outlook, sentences
+from planning import charts, files, language
+from planning.forecast import accuracy, changes, outlook, sentences, snapshots
+from planning.forecast.changes import PARTS, Changes
+from planning.forecast.judgement import Judged
 from planning.forecast.outlook import Outlook
 
 SMALL_FANS = 9
@@ -162,6 +164,51 @@ def show_left_out(step: Any, look: Outlook) -> Any:
     return step.left_out(sentences.cells_without(), len(missing), share=len(missing) / max(len(series), 1))
 
 
-def keep(step: Any, look: Outlook) -> Any:
-    """Keeps the joint forecast for later notebooks."""
-    return None if look.refused else step.save("joint", look.joint)
+def keep(step: Any, look: Outlook, judged: Judged | None) -> Any:
+    """Keeps the joint forecast for later notebooks, and a snapshot in forecasts/ for the accuracy of later rounds."""
+    if look.refused:
+        return None
+    if step.parameters.keep:
+        inputs = {name: files.sha256_frame(frame) for name, frame in (("sales", look.history.whole),)}
+        inputs["adjustments"] = files.sha256_frame(judged.listed)
+        snapshots.keep(step.root, judged, look.history, year=look.year, inputs=inputs, seed=step.seed)
+    return step.save("joint", look.joint)
+
+
+def show_adjusted(step: Any, look: Outlook, judged: Judged) -> Any:
+    """The step from the statistical to the adjusted forecast, every adjustment with what became of it."""
+    if look.refused:
+        return None
+    before, after = outlook.year_total(judged.statistical, look), outlook.year_total(judged.adjusted, look)
+    applied = judged.applied
+    step.finding("adjusted", *sentences.finding_adjusted(before, after, len(applied), look.year, look.history.currency))
+    rows = judged.listed[~judged.listed["status"].isin(["outside", "expired"])].reset_index(drop=True)
+    over = len(judged.listed) - len(rows)
+    if over:
+        step.left_out(sentences.adjustments_over(), over)
+    rows["status"] = rows["status"].map(sentences.adjusted_status)
+    if rows.empty:
+        return None
+    formats = {"from": "date", "to": "date", "asked": "money"}
+    return step.tabulate("adjustments", rows, headings=sentences.adjustment_headings(), formats=formats)
+
+
+def show_changes(step: Any, look: Outlook, found: Changes | None) -> Any:
+    """What changed since the last snapshot and why, as a bridge and by node."""
+    if look.refused:
+        return None
+    currency = look.history.currency
+    if found is None:
+        return step.finding("changes", *sentences.finding_changes(None, None, currency))
+    total = found.total
+    step.finding("changes", *sentences.finding_changes(total, found.then, currency))
+    names = {part: sentences.change_part(part, found.revised_history) for part in PARTS}
+    alt = sentences.alt_changes(list(names.values()), [total[part] for part in PARTS], currency)
+    frame = changes.bridge(found)
+    frame["label"] = frame["label"].map(names | sentences.change_labels())
+    shown = step.chart("changes", charts.targets.bridge, frame, alt=alt, currency=currency)
+    table = found.table.reindex(found.table["change"].abs().sort_values(ascending=False, kind="stable").index)
+    table = table.assign(level=table["level"].map(sentences.level_name)).reset_index(drop=True)
+    formats = dict.fromkeys(["then", "now", "change", *PARTS, "surprise"], "money")
+    step.tabulate("changes_table", table, headings=sentences.change_headings(), formats=formats, details=True)
+    return shown
