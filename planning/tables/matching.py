@@ -92,7 +92,7 @@ def match_columns(fields: Sequence[Field], columns: Sequence[str], declared: Map
     taken = set(match.theirs.values())
     exact = {column.strip().casefold(): column for column in reversed(columns)}
     finders = (
-        lambda each: [exact.get(each.name)],
+        lambda each: [exact.get(each.name.casefold())],
         lambda each: [by_fold.get(fold(name)) for name in (each.name, *each.aliases)],
     )
     for find in finders:

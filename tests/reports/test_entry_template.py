@@ -38,8 +38,10 @@ def test_typed_rows_read_back_exactly(tmp_path):
     workbook = openpyxl.load_workbook(tmp_path / "t.xlsx")
     sheet = workbook["deals"]
     names = [cell.value for cell in sheet[1]]
-    row = {"deal_id": "00123", "outcome": "won", "created_date": dt.date(2026, 1, 2), "closed_date": dt.date(2026, 2, 3),
-           "amount": 1234.56, "probability": 0.55, "name": "=not a formula", "currency": "EUR"}  # fmt: skip
+    row = {
+        "deal_id": "00123", "outcome": "won", "created_date": dt.date(2026, 1, 2), "closed_date": dt.date(2026, 2, 3),
+        "amount": 1234.56, "probability": 0.55, "name": "=not a formula", "currency": "EUR",
+    }  # fmt: skip
     for name, value in row.items():
         cell = sheet.cell(2, names.index(name) + 1, value)
         cell.data_type = "s" if isinstance(value, str) else cell.data_type
