@@ -114,7 +114,7 @@ def _digits(number: float) -> int:
 
 
 def _raw(number: float) -> str:
-    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:.10g}"
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:.12g}"
 
 
 def _words(kind: str, look: str) -> Callable[[Any], Cell]:

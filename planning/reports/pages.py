@@ -131,7 +131,9 @@ def _number(number: dict[str, Any]) -> dict[str, Any]:
         "long": len(text) > _LONG and not split, "lead": bool(number.get("lead")), "note": number.get("note", ""),
         "chance": chance if known else None,
         "width": f"{100 * chance:.1f}" if known else "0",
-        "chance_words": _("{p} chance").format(p=language.chance(chance)) if known else "",
+        # A number that is the chance itself says it once.
+        "chance_words": _("{p} chance").format(p=language.chance(chance))
+        if known and language.chance(chance) != text else "",
     }  # fmt: skip
 
 

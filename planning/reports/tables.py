@@ -24,7 +24,8 @@ from planning.language import _
 from planning.reports import cells
 
 OPEN_ROWS = 12
-MOST_ROWS = 150
+# A page carries at most so many rows and cells of one table; the rest is in the CSV beside it.
+MOST_ROWS, MOST_CELLS = 150, 900
 CARDS_FROM = 5
 STEPS = (0.4, 0.5, 0.6, 0.7)
 MARGINS = {"total", "all", "All", "Total", ""}
@@ -97,12 +98,12 @@ def view(folder: Path, name: str, entry: dict[str, Any], currency: str = "", bas
 
 
 def table(frame: pd.DataFrame, name: str, entry: dict[str, Any], currency: str = "", base: str = "") -> Table:
-    """Returns `frame` as a table: at most MOST_ROWS rows, folded when longer than OPEN_ROWS or when asked for."""
+    """Returns `frame` as a table: its first rows where it is long, folded beyond OPEN_ROWS or when asked for."""
     specs = [spec for spec in entry.get("columns", []) if spec["name"] in frame.columns]
     if not specs:
         specs = [{"name": str(column), "label": str(column), "format": "text"} for column in frame.columns]
     columns = [cells.column(frame, spec, currency) for spec in specs]
-    shown = frame.head(MOST_ROWS)
+    shown = frame.head(min(MOST_ROWS, max(MOST_CELLS // max(len(columns), 1), OPEN_ROWS)))
     written = [[column.write(value) for value in shown[column.name]] for column in columns]
     rows = [list(row) for row in zip(*written, strict=True)] if written else []
     total = _total(entry.get("total"), columns)
