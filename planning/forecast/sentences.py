@@ -59,7 +59,7 @@ def answer(total: Mapping[str, Any], year: int, last_year: int, currency: str) -
 
 def lede(total: Mapping[str, Any], currency: str, judged: Mapping[str, Any] | None) -> str:
     """Returns how sure the headline is, and how the method did in its last rounds."""
-    first = _("The 80 % interval is {span}, from the sums of whole years that went wrong before.").format(
+    first = _("The 80 % interval is {span}, as wide as forecasts of whole years were wrong before.").format(
         span=interval(total["lo80"], total["hi80"], _money(currency))
     )
     if not judged or not math.isfinite(judged["coverage_80"]):
@@ -67,7 +67,7 @@ def lede(total: Mapping[str, Any], currency: str, judged: Mapping[str, Any] | No
     return (
         first
         + gap()
-        + _("In the rounds replayed, monthly cells were off by {wape} and {held} of them lay inside.").format(
+        + _("In the years replayed, monthly cells were off by {wape}, and {held} of them lay inside their 80 % interval.").format(
             wape=percent(judged["wape"], 1), held=percent(judged["coverage_80"])
         )
     )

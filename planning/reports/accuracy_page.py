@@ -41,7 +41,6 @@ def show_answer(step: Any, past: Past) -> Any:
     )  # fmt: skip
     step.number(
         "coverage_80", cells["coverage_80"], label=labels["coverage"], text=language.percent(cells["coverage_80"]),
-        chance=cells["coverage_80"],
     )  # fmt: skip
     people = past.added[past.added["step"] == "adjusted"].iloc[0]
     step.number(
@@ -72,7 +71,8 @@ def show_value_added(step: Any, past: Past) -> Any:
         "value_added", charts.intervals, frame, alt=sentences.alt_value_added(past.added), kind="percent",
         reference=0.0, reference_name=sentences.no_value(),
     )  # fmt: skip
-    added = past.added.assign(step=past.added["step"].map(sentences.step_name), told=past.added["told"].map(_yes))
+    told = [_yes(told) if step != accuracy.STEPS[0] else "" for step, told in past.added[["step", "told"]].to_numpy()]
+    added = past.added.assign(step=past.added["step"].map(sentences.step_name), told=told)
     return _table(step, "value_added", added)
 
 
