@@ -88,8 +88,11 @@ def _fewest(member: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[int] 
     if answer.x is None:
         return None
     chosen = [int(g) for g in np.flatnonzero(answer.x[2 * m :] > 0.5)]
-    # The solver's word is checked: these rules alone must be impossible.
-    return chosen if chosen and not _possible(member[chosen], low[chosen], high[chosen]) else None
+    # The solver's word is checked: these rules alone must be impossible, and no fewer of them. (Its answer has been
+    # seen to hold a rule too many.)
+    if not chosen or _possible(member[chosen], low[chosen], high[chosen]):
+        return None
+    return [chosen[g] for g in _by_deletion(member[chosen], low[chosen], high[chosen])]
 
 
 @contextlib.contextmanager
