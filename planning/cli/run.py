@@ -20,6 +20,8 @@ from planning.errors import NotebookError
 @click.option("--force", is_flag=True, help="Run every step, even where nothing has changed.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one notebook may take.")
 @click.option("--cell-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one cell may take.")
+@click.option("--each", metavar="NAME[=A,B]", help="One run for each value of a parameter.")
+@click.option("--engine", default="local", show_default=True, help="With --each: local or dask://HOST:PORT.")
 @common.guarded
 def command(
     target: str,
@@ -28,6 +30,8 @@ def command(
     force: bool,
     timeout: float | None,
     cell_timeout: float | None,
+    each: str | None,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Executes a flow of workbench.toml, or a notebook, and writes the run's folder, its pages and the gallery.
@@ -36,18 +40,18 @@ def command(
     planning run annual_plan
     planning run demand_forecast -p language=zh
     planning run annual_plan -p annual_targets.year=2027 --jobs 2
+    planning run demand_forecast --each region
     """
     from planning.runs import launch, progress
 
-    record = launch.start(
-        target,
-        given=launch.parameters_of(parameters),
-        jobs=jobs,
-        timeout=timeout,
-        cell_timeout=cell_timeout,
-        force=force,
-        show=progress.Silent() if as_json else progress.for_stream(),
-    )
+    options = {"jobs": jobs, "timeout": timeout, "cell_timeout": cell_timeout, "force": force}
+    options["show"] = progress.Silent() if as_json else progress.for_stream()
+    if each is not None:
+        tell_each(
+            launch.start_each(target, each, given=launch.parameters_of(parameters), engine=engine, **options), as_json
+        )
+        return
+    record = launch.start(target, given=launch.parameters_of(parameters), **options)
     tell(record, as_json)
 
 
@@ -64,6 +68,17 @@ def tell(record: dict[str, Any], as_json: bool) -> None:
             click.echo(f"warning: {warning}", err=True)
     if record["status"] != "ok":
         raise NotebookError("\n".join(causes(record)))
+
+
+def tell_each(found: dict[str, Any], as_json: bool) -> None:
+    """Prints how the runs of a fan-out ended; raises NotebookError when one of them is not good."""
+    bad = [record for record in found["runs"] if record["status"] != "ok"]
+    if as_json:
+        common.show(found, True)
+    else:
+        click.echo(f"{len(found['runs']) - len(bad)} of {len(found['runs'])} ok: {found['page']}")
+    if bad:
+        raise NotebookError("\n".join(f"{r['each']['value']}: {line}" for r in bad for line in causes(r)))
 
 
 def causes(record: dict[str, Any]) -> list[str]:

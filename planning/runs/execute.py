@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
+
 from planning.runs import kernels, processes
 from planning.runs.lean import (
     CellTimeoutError,
@@ -89,6 +91,7 @@ class Job:
             outcome = self._attempt()
         self._done.set()
         watch.join()
+        _close_loop()
         outcome.seconds = round(time.monotonic() - started, 3)
         if self.client is not None:
             outcome.warnings += self.client.cut
@@ -212,6 +215,13 @@ def _one_line(name: str, value: str) -> str:
     ):
         return text
     return text if name == "DeadKernelError" else f"{name}: {text}"
+
+
+def _close_loop() -> None:
+    """Closes the event loop that the kernel's client opened for this thread: each holds three files."""
+    loop = ensure_event_loop()
+    if not loop.is_running():
+        loop.close()
 
 
 class Client(PapermillNotebookClient):

@@ -120,7 +120,8 @@ def _github(found: list[Schedule], root: Path, planning: str) -> dict[str, str]:
         lines = "".join(f'    - cron: "{line}"\n' for line in utc_crons(schedule))
         texts[f".github/workflows/planning-{schedule.name}.yml"] = (
             f"# {schedule.explain()}\n# GitHub's clock is UTC: one line for each offset of the zone over the\n"
-            "# year; run-due runs a slot once, whichever line comes first. Reports must be kept between runs (a cache or a branch).\n"
+            "# year; run-due runs a slot once, whichever line comes first. Reports must be kept between runs (a\n"
+            "# cache or a branch).\n"
             f"name: planning {schedule.name}\non:\n  schedule:\n{lines}  workflow_dispatch: {{}}\n"
             "jobs:\n  run:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n"
             "      - run: make setup\n"

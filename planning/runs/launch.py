@@ -47,6 +47,26 @@ def start(
     return runner.run(workspace, settings, planned, options, show)
 
 
+def start_each(
+    target: str, each: str, *, given: Mapping[str, Any] | None = None, root: str | Path | None = None,
+    jobs: int | None = None, timeout: float | None = None, cell_timeout: float | None = None, force: bool = False,
+    engine: str = "local", show: progress.Silent | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Makes one run for each value of a parameter (`name`, or `name=a,b`); see `fanout.run_each`."""
+    from planning.runs import fanout
+
+    workspace = layout.workspace(root)
+    settings = config.load(workspace / layout.CONFIG)
+    name, values = fanout.values_of(workspace, settings, target, each)
+    options = runner.Options(
+        jobs=jobs or settings.run.jobs, timeout=timeout or settings.run.timeout, cell_timeout=cell_timeout, force=force,
+        trigger="fan-out",
+    )  # fmt: skip
+    return fanout.run_each(
+        workspace, settings, target, name, values, given=given, options=options, show=show, engine=engine
+    )
+
+
 def resume(wanted: str, *, jobs: int | None = None, show: progress.Silent | None = None) -> dict[str, Any]:
     """Starts a run of the same flow and parameters as an earlier one; its finished steps are reused where they may be.
 

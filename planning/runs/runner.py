@@ -37,6 +37,8 @@ class Options:
     force: bool = False
     trigger: str = "hand"
     extra: dict[str, Any] = field(default_factory=dict)
+    kernels: Any = None  # shared by several runs, which do not close it
+    gallery: bool = True
 
 
 def run(root: Path, settings: Any, plan: Plan, options: Options, show: progress.Silent | None = None) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def run(root: Path, settings: Any, plan: Plan, options: Options, show: progress.
     Raises UsageError when the run cannot be written at all (a locked folder, a full disk).
     """
     revive(layout.reports(root))
-    return _Running(root, settings, plan, options, show or progress.Silent()).execute()
+    return Running(root, settings, plan, options, show or progress.Silent()).execute()
 
 
 def revive(reports: Path) -> list[Path]:
@@ -56,6 +58,20 @@ def revive(reports: Path) -> list[Path]:
     if lost:
         update_gallery(reports)
     return lost
+
+
+@contextlib.contextmanager
+def signals(handler: Callable[..., None]) -> Iterator[None]:
+    """Lets `handler` hear Ctrl-C and SIGTERM inside the block; in a thread that cannot hear them it changes nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, previous in old.items():
+            signal.signal(number, previous)
 
 
 def make_pages(folder: Path) -> str:
@@ -80,7 +96,9 @@ def update_gallery(reports: Path) -> str:
     return ""
 
 
-class _Running:
+class Running:
+    """One run at work: `execute()` runs it to its end, `stop(reason)` ends it from another thread."""
+
     def __init__(self, root: Path, settings: Any, plan: Plan, options: Options, show: progress.Silent):
         self.root, self.settings, self.plan, self.options, self.show = root, settings, plan, options, show
         self.steps = {step.notebook: _waiting(step) for step in plan.steps}
@@ -109,7 +127,7 @@ class _Running:
         )
         self.settings_sha256 = self.inputs.settings_sha256()
         self.earlier = reuse.Earlier(layout.reports(root))
-        self.kernels: Any = None
+        self.kernels: Any = options.kernels
         self.jobs: dict[str, Any] = {}
         self.reason: str | None = None
         self.stopped = threading.Event()
@@ -118,7 +136,7 @@ class _Running:
     def execute(self) -> dict[str, Any]:
         self.show.begin(self.plan.flow, self.folder.run_id, len(self.steps))
         try:
-            with self._signals():
+            with signals(lambda number, _frame: self.stop("cancelled" if number == signal.SIGINT else "interrupted")):
                 self._all_steps()
             return self._close()
         except BaseException:  # the folder stays as it is; the next command marks it lost
@@ -140,7 +158,7 @@ class _Running:
                         running.pop(future)
                         future.result()
         finally:
-            if self.kernels is not None:
+            if self.kernels is not None and self.options.kernels is None:
                 self.kernels.close()
 
     def _ready(self, left: dict[str, Planned]) -> list[str]:
@@ -275,7 +293,7 @@ class _Running:
             if self.kernels is None:
                 notebooks = [step.declared.path for step in self.plan.steps]
                 self.kernels = kernels.source(self.settings.run.kernel, self.options.jobs, notebooks)
-                self.folder.record["kernel"] = {"kind": self.kernels.kind, "why": self.kernels.why}
+            self.folder.record["kernel"] = {"kind": self.kernels.kind, "why": self.kernels.why}
         return self.kernels
 
     def _earlier(self, step: Planned) -> dict[str, Path]:
@@ -325,21 +343,6 @@ class _Running:
         for job in jobs:
             job.stop(reason)
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        handler: Callable[..., None] = lambda number, _frame: self.stop(  # noqa: E731
-            "cancelled" if number == signal.SIGINT else "interrupted"
-        )
-        old = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, previous in old.items():
-                signal.signal(number, previous)
-
     def _close(self) -> dict[str, Any]:
         record = self.folder.record
         states = [step["status"] for step in self.steps.values()]
@@ -360,7 +363,7 @@ class _Running:
             record["warnings"].append(trouble)
             self.folder.save()
         final = self.folder.finish()
-        trouble = update_gallery(layout.reports(self.root))
+        trouble = update_gallery(layout.reports(self.root)) if self.options.gallery else ""
         if trouble:
             record["warnings"].append(trouble)
         return {**record, "folder": str(final)}

@@ -27,7 +27,7 @@ START_SECONDS = 120.0
 PRELOAD = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.subshell_manager", "ipykernel.comm",
     "IPython.core.completer", "IPython.core.historyapp", "IPython.core.magics", "IPython.extensions.storemagic",
-    "matplotlib_inline.backend_inline", "tornado.platform.asyncio", "html", "secrets", "urllib.parse",
+    "tornado.platform.asyncio", "html", "secrets", "urllib.parse",
     "numpy", "pandas", "pandas.io.formats.html", "pandas.io.parquet", "pyarrow.parquet", "babel.numbers",
     "babel.messages.pofile", "pydantic", "planning.config", "planning.language", "planning.runs.step",
     "planning.runs.emit",
