@@ -280,7 +280,8 @@ def _sum_to(checked: Checked, period: str) -> None:
     groups = frame.groupby(key, dropna=False, sort=False)
     checked.frame = groups.agg(plans).reset_index()[list(frame.columns)]
     checked.rows = pd.Series(checked.rows).groupby(groups.ngroup().to_numpy()).first().to_numpy()
-    checked.facts["summed"] = f"{before:,} rows to {len(checked.frame):,}, one a key and {period}"
+    if len(checked.frame) < before:
+        checked.facts["summed"] = f"{before:,} rows to {len(checked.frame):,}, one a key and {period}"
 
 
 def _total(values: pd.Series) -> float:

@@ -45,11 +45,17 @@ def required_cells(checked: Checked) -> None:
     """A required column may not have empty cells."""
     for each in checked.fields:
         if each.required and each.name in checked.frame:
-            empty = checked.frame[each.name].isna().to_numpy()
+            empty = checked.frame[each.name].isna().to_numpy().copy()
             theirs = checked.match.theirs.get(each.name, each.name)
             bad_already = {fault.column for fault in checked.faults if fault.severity == "fault"}
-            if theirs not in bad_already:
-                checked.say(empty, theirs, "is empty", f"Fill it in: {each.description_en}.")
+            if theirs in bad_already:
+                continue
+            if checked.name == "deals" and each.name == "created_date" and "outcome" in checked.frame:
+                is_open = (checked.frame["outcome"] == "open").to_numpy()
+                fix = "Fill it in; the deal is left out wherever its age counts."
+                checked.say(empty & is_open, theirs, "is empty for an open deal", fix, "warning")
+                empty &= ~is_open
+            checked.say(empty, theirs, "is empty", f"Fill it in: {each.description_en}.")
 
 
 def repeated_keys(checked: Checked) -> None:
