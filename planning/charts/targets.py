@@ -70,3 +70,49 @@ def _bridge_marks(ax: Axes, frame: pd.DataFrame, places: np.ndarray, total: np.n
             ax.plot([row["after"]], [places[i]], "o", color=colours[i], markersize=8, zorder=3)
         else:
             ax.barh([places[i]], [-row["change"]], left=[row["after"]], height=0.5, color=colours[i], zorder=2)
+
+
+def progress(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False, currency: str = "") -> Axes:
+    """Shows each row's actual to date (solid), what is expected of the rest (pale), and its target (a tick).
+
+    Frame: `label, actual, rest_expected, target, chance`. Bars start at 0. Returns the Axes.
+    """
+    ax = ax or style.canvas(narrow)
+    frame = frame.reset_index(drop=True)
+    actual, rest, target = (frame[name].to_numpy(float) for name in ("actual", "rest_expected", "target"))
+    scale, digits = style.money_scale(target)
+    with style.house():
+        texts = [language.percent(p) for p in frame["chance"]]
+        colours = [style.RISK if p < 0.4 else style.INK for p in frame["chance"]]
+        unit = language.money_unit(currency, scale)
+        places = place_rows(ax, list(frame["label"]), narrow=narrow, columns=[Column("P", texts, colours, True)])
+        most = float(np.max([*(actual + rest), *target], initial=1.0))
+        value_axis(ax, 0.0, 1.04 * most, lambda x: language.number(x / scale, digits), most=4 if narrow else 6)
+        ax.barh(places, actual, height=0.5, color=style.PLAN, zorder=2)
+        ax.barh(places, rest, left=actual, height=0.5, color=style.PLAN, alpha=0.3, zorder=2)
+        for place, value in zip(places, target, strict=True):
+            ax.plot([value, value], [place - 0.36, place + 0.36], color=style.INK, linewidth=2, zorder=3)
+        ax.set_xlabel(unit, fontsize=12, color=style.MUTED, loc="left")
+    return ax
+
+
+def options(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False, currency: str = "") -> Axes:
+    """Shows what each option of moving the plan recovers, one bar an option.
+
+    Frame: `move, gain, share_of_gain`. Bars start at 0. Returns the Axes.
+    """
+    ax = ax or style.canvas(narrow)
+    gain = frame["gain"].to_numpy(float)
+    scale, digits = style.money_scale(gain)
+    with style.house():
+        names = [language.percent(m) for m in frame["move"]]
+        texts = [language.number(g / scale, digits) for g in gain]
+        shares = [language.percent(s) for s in frame["share_of_gain"]]
+        columns = [
+            Column(language.money_unit(currency, scale), texts, style.GAIN, True),
+            Column("", shares, style.MUTED),
+        ]
+        places = place_rows(ax, names, narrow=narrow, columns=columns)
+        value_axis(ax, 0.0, 1.05 * max(float(gain.max()), 1e-9), lambda x: language.number(x / scale, digits), most=4)
+        ax.barh(places, gain, height=0.5, color=style.GAIN, zorder=2)
+    return ax

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,13 @@ import pandas as pd
 from planning import files
 from planning.errors import DataError, UsageError
 from planning.forecast.joint_forecast import JointForecast
-from planning.targets import units, versions
+from planning.targets import units
 from planning.targets.adjustments import past_log
 from planning.targets.goal import DRAWS, SEED, set_target
 from planning.targets.history import Panel, read_panel
-from planning.targets.market import market_view
 from planning.targets.outlook import horizon_of, outlook, with_total, year_periods
 from planning.targets.plan import Plan, decompose
-from planning.targets.policy import Policy, policy_of
-from planning.targets.versions import Version
+from planning.targets.policy import Policy
 
 
 def plan_year(
@@ -139,67 +136,3 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: could not be made ({error.strerror}). Give write permission.") from error
-
-
-def plan_workspace(step: Any) -> tuple[Plan, Panel]:
-    """Returns the plan of a workspace's step: its tables, its policy, its plan year and as-of date.
-
-    step: a notebook's step, with `parameters` (`as_of`, `amount`, `split`, `forecast`), `settings`, `table`, `result`.
-    """
-    settings, asked = step.settings, step.parameters
-    policy = policy_of(settings, step.table("priorities"))
-    changes: dict[str, Any] = {"method": asked.split}
-    if asked.amount is not None:
-        changes["amount"] = units.to_minor(asked.amount, policy.digits)
-    policy = dataclasses.replace(policy, **changes)
-    sales = until(step.table("sales"), asked.as_of or settings.plan.as_of)
-    year = settings.plan.year or _next_year(sales, policy.fiscal_year_start)
-    wanted = asked.forecast == "demand_forecast" and step.has("demand_forecast", "joint")
-    joint = step.result("demand_forecast", "joint") if wanted else None
-    return plan_year(
-        sales,
-        policy,
-        year=year,
-        joint=joint,
-        adjustments=step.table("adjustments"),
-        capacity=step.table("capacity"),
-        confirmations=step.table("confirmations"),
-        seed=step.seed,
-        file="sales",
-    )
-
-
-def until(table: pd.DataFrame, as_of: Any, column: str = "ds") -> pd.DataFrame:
-    """Returns the rows of a table dated up to `as_of`; all where it is empty."""
-    return table if as_of is None else table[table[column] <= pd.Timestamp(as_of)]
-
-
-def _next_year(sales: pd.DataFrame, start_month: int) -> int:
-    last = pd.Timestamp(sales["ds"].max())
-    this = last.year if start_month == 1 or last.month < start_month else last.year + 1
-    return this + 1
-
-
-def market_of(step: Any, plan: Plan, panel: Panel) -> pd.DataFrame | None:
-    """Returns the market's second view of a step's plan, or None without a market table."""
-    return market_view(plan, step.table("market"), panel)
-
-
-def keep_version(step: Any, plan: Plan) -> Version:
-    """Writes the plan into the workspace's `plans/<year>` as a version and returns it; the parent is the one before."""
-    folder = Path(step.root) / "plans" / str(plan.target.year)
-    folder.mkdir(parents=True, exist_ok=True)
-    return keep(folder, plan, cause="annual_targets")
-
-
-def keep(folder: Path, plan: Plan, *, cause: str) -> Version:
-    """Keeps a plan as the current version of `folder`; the same plan again is the same version."""
-    known = (folder / "versions" / "current").exists()
-    before = versions.load(folder) if known else None
-    version = versions.record(plan, cause=cause)
-    if before is not None and before.year == plan.target.year:
-        again = versions.record(plan, parent=before.parent, cause=cause)
-        same = again.plan_id == before.plan_id
-        version = before if same else versions.record(plan, parent=before.plan_id, cause=cause)
-    versions.save(folder, version, plan.target.adjusted.joint)
-    return version

@@ -1,0 +1,225 @@
+"""The plan of a workspace: what the notebooks call, one function a notebook, frames and settings from their step."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from planning.targets import units, versions
+from planning.targets.annual import plan_year
+from planning.targets.history import Panel
+from planning.targets.market import market_view
+from planning.targets.outlook import year_periods
+from planning.targets.people import PeoplePlan, chance_above, person_quotas
+from planning.targets.pipeline import Pipeline, open_pipeline, past_signal, pipeline_signal
+from planning.targets.plan import Plan
+from planning.targets.policy import policy_of
+from planning.targets.progress import Progress, progress
+from planning.targets.replan import MOVES, Replan, events_of, replan
+from planning.targets.versions import Version
+
+
+def plan_workspace(step: Any) -> tuple[Plan, Panel]:
+    """Returns the plan of a workspace's step: its tables, its policy, its plan year and as-of date.
+
+    step: a notebook's step, with `parameters` (`as_of`, `amount`, `split`, `forecast`), `settings`, `table`, `result`.
+    """
+    settings, asked = step.settings, step.parameters
+    policy = policy_of(settings, step.table("priorities"))
+    changes: dict[str, Any] = {"method": asked.split}
+    if asked.amount is not None:
+        changes["amount"] = units.to_minor(asked.amount, policy.digits)
+    policy = dataclasses.replace(policy, **changes)
+    sales = until(step.table("sales"), asked.as_of or settings.plan.as_of)
+    year = settings.plan.year or _next_year(sales, policy.fiscal_year_start)
+    wanted = asked.forecast == "demand_forecast" and step.has("demand_forecast", "joint")
+    joint = step.result("demand_forecast", "joint") if wanted else None
+    return plan_year(
+        sales,
+        policy,
+        year=year,
+        joint=joint,
+        adjustments=step.table("adjustments"),
+        capacity=step.table("capacity"),
+        confirmations=step.table("confirmations"),
+        seed=step.seed,
+        file="sales",
+    )
+
+
+def until(table: pd.DataFrame, as_of: Any, column: str = "ds") -> pd.DataFrame:
+    """Returns the rows of a table dated up to `as_of`; all where it is empty."""
+    return table if as_of is None else table[table[column] <= pd.Timestamp(as_of)]
+
+
+def _next_year(sales: pd.DataFrame, start_month: int) -> int:
+    last = pd.Timestamp(sales["ds"].max())
+    this = last.year if start_month == 1 or last.month < start_month else last.year + 1
+    return this + 1
+
+
+def market_of(step: Any, plan: Plan, panel: Panel) -> pd.DataFrame | None:
+    """Returns the market's second view of a step's plan, or None without a market table."""
+    return market_view(plan, step.table("market"), panel)
+
+
+def keep_version(step: Any, plan: Plan) -> Version:
+    """Writes the plan into the workspace's `plans/<year>` as a version and returns it; the parent is the one before."""
+    folder = Path(step.root) / "plans" / str(plan.target.year)
+    folder.mkdir(parents=True, exist_ok=True)
+    return keep(folder, plan, cause="annual_targets")
+
+
+def keep(folder: Path, plan: Plan, *, cause: str) -> Version:
+    """Keeps a plan as the current version of `folder`; the same plan again is the same version."""
+    known = (folder / "versions" / "current").exists()
+    before = versions.load(folder) if known else None
+    version = versions.record(plan, cause=cause)
+    if before is not None and before.year == plan.target.year:
+        again = versions.record(plan, parent=before.parent, cause=cause)
+        same = again.plan_id == before.plan_id
+        version = before if same else versions.record(plan, parent=before.plan_id, cause=cause)
+    versions.save(folder, version, plan.target.adjusted.joint)
+    return version
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """A workspace's plan in its year: progress by cell, team and person, and the open pipeline."""
+
+    plan: Plan
+    progress: Progress
+    currency: str
+    as_of: pd.Timestamp
+    start_chance: float
+    people: pd.DataFrame | None
+    teams: pd.DataFrame | None
+    pipeline: Pipeline | None
+    signal: dict[str, float] | None
+
+
+def standing(step: Any) -> Standing:
+    """Returns where the year stands on the step's as-of day, from sales to date and the open pipeline.
+
+    The plan is made again from what was known before the year, by the workspace's policy. step: a notebook's step with
+    parameters `as_of` and `year`.
+    """
+    plan, panel, sales, as_of = _planned_year(step)
+    actual = _actual(plan, sales, as_of)
+    state = progress(plan, plan.target.adjusted.joint, actual)
+    people = teams = None
+    if step.table("people") is not None and step.table("assignments") is not None:
+        quotas = person_quotas(plan, step.table("people"), step.table("assignments"))
+        people, teams = people_standing(quotas, state)
+    deals, stages = step.table("deals"), step.table("stage_history")
+    pipeline = signal = None
+    if deals is not None and stages is not None:
+        place = plan.target.law.keys[0] if plan.target.law.keys[0] in deals else "region"
+        pipeline = open_pipeline(deals, stages, as_of, place=place)
+        signal = pipeline_signal(past_signal(deals, stages, sales, as_of, place=place))
+    return Standing(
+        plan,
+        state,
+        plan.target.policy.currency,
+        as_of,
+        plan.target.attainment_probability,
+        people,
+        teams,
+        pipeline,
+        signal,
+    )
+
+
+def _planned_year(step: Any) -> tuple[Plan, Panel, pd.DataFrame, pd.Timestamp]:
+    """Returns the plan of the year as it was made before it, its panel, all sales to the as-of day, and that day."""
+    settings, asked = step.settings, step.parameters
+    policy = policy_of(settings, step.table("priorities"))
+    sales = until(step.table("sales"), asked.as_of or settings.plan.as_of)
+    as_of = pd.Timestamp(asked.as_of or settings.plan.as_of or sales["ds"].max() + pd.offsets.MonthEnd(0))
+    year = asked.year or settings.plan.year or _next_year(sales, policy.fiscal_year_start)
+    start, _end = year_periods(year, policy.fiscal_year_start)
+    before = sales[sales["ds"] < start]
+    plan, panel = plan_year(
+        before,
+        policy,
+        year=year,
+        adjustments=step.table("adjustments"),
+        capacity=step.table("capacity"),
+        confirmations=None,
+        seed=step.seed,
+        file="sales",
+    )
+    return plan, panel, sales, as_of
+
+
+def _actual(plan: Plan, sales: pd.DataFrame, as_of: pd.Timestamp) -> np.ndarray:
+    """Returns the plan's cells x finished months of the year through `as_of`; 0 where a cell sold nothing."""
+    law = plan.target.law
+    months = law.periods[law.periods + pd.offsets.MonthEnd(0) <= as_of + pd.Timedelta(days=1)]
+    recorded = months[months <= sales["ds"].max()]
+    frame = sales[sales["ds"] >= law.periods[0]]
+    month = pd.to_datetime(frame["ds"]).dt.to_period("M").dt.start_time
+    ids = frame[list(law.keys)].astype(str).agg("/".join, axis=1) if len(frame) else pd.Series(dtype=str)
+    table = frame["amount"].groupby([ids, month]).sum().unstack() if len(frame) else pd.DataFrame()
+    return table.reindex(index=law.cells["unique_id"], columns=recorded).fillna(0.0).to_numpy(float)
+
+
+def shock(step: Any) -> tuple[Replan, pd.DataFrame]:
+    """Returns the options after the step's events, and what the asked option changes (`where, before, after, change`).
+
+    step: a notebook's step with parameters `as_of`, `year`, `move` and one event (`event, region, line, start, percent,
+    sure`), or a table of events in the workspace.
+    """
+    plan, _panel, sales, as_of = _planned_year(step)
+    asked = step.parameters
+    event = {"event": asked.event, "from": asked.start, "percent": asked.percent, "sure": asked.sure}
+    event |= {key: getattr(asked, key, "") or None for key in plan.target.law.keys}
+    events = events_of(pd.DataFrame([event]), plan.target.law.keys)
+    actual = _actual(plan, sales, as_of)
+    result = replan(plan, plan.target.adjusted.joint, events, actual, moves=sorted({*MOVES, asked.move}))
+    months = result.plans[asked.move]
+    unit = 10**plan.target.policy.digits
+    before, after = plan.cells["minor"].to_numpy(), months.sum(axis=1)
+    changes = plan.cells[list(plan.target.law.keys)].assign(
+        before=before / unit, after=after / unit, change=(after - before) / unit
+    )
+    changes = changes[changes["change"] != 0]
+    return result, changes.sort_values("change", key=abs, ascending=False, kind="stable").reset_index(drop=True)
+
+
+def people_standing(quotas: PeoplePlan, state: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns people and teams with their actual to date, expected year and chance now.
+
+    A person's actual is the share of the cells' actuals that the quota was made of; where sales by person are recorded,
+    give those their own cells. What one person's part may differ shrinks with the part of the year that is over.
+    """
+    frame = quotas.quotas
+    actual = quotas.part @ state.cells["actual"].to_numpy()
+    rest = quotas.part @ state.cells["rest_expected"].to_numpy()
+    left = rest / np.maximum(actual + rest, 1e-9)
+    loads = np.zeros((1, len(frame))) if state.law is None else state.law.loads @ quotas.part.T
+    own = frame["own_spread"].to_numpy() * left
+    df = np.inf if state.law is None else state.law.df
+    scale = np.sqrt((loads**2).sum(axis=0) + own**2)
+    people = frame[[c for c in ("person_id", "name", "team", "quota") if c in frame]].assign(
+        actual=actual, expected=actual + rest, chance=chance_above(frame["quota"] - actual - rest, scale, df)
+    )
+    rows = []
+    for team, at in people.groupby(people["team"].astype(str)).indices.items():
+        spread = np.sqrt((loads[:, at].sum(axis=1) ** 2).sum() + (own[at] ** 2).sum())
+        part = people.iloc[at]
+        gap = np.array([part["quota"].sum() - part["expected"].sum()])
+        rows.append(
+            [
+                team,
+                part["quota"].sum(),
+                part["actual"].sum(),
+                part["expected"].sum(),
+                float(chance_above(gap, np.array([spread]), df)[0]),
+            ]
+        )
+    return people, pd.DataFrame(rows, columns=["team", "quota", "actual", "expected", "chance"])
