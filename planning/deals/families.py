@@ -10,6 +10,9 @@ line = "creation"
 
 [trust]                             # fields whose name looks written after the fact, but which are not
 fields = []
+
+[levers]                            # what a person can move, and which way
+response_hours = "down"
 ```
 A field without `known_at`, or known only at closing, is refused as a cause.
 """
@@ -42,7 +45,7 @@ CLOSING = {
     "关闭",
     "结单",
 }
-RESERVED = ("known_at", "trust")
+RESERVED = ("known_at", "trust", "levers")
 CATEGORY_LIMIT = 0.9
 
 
@@ -53,6 +56,7 @@ class Families:
     fields: Mapping[str, tuple[str, ...]]
     known_at: Mapping[str, str] = field(default_factory=dict)
     trust: frozenset[str] = frozenset()
+    levers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family_of(self) -> dict[str, str]:
@@ -127,9 +131,23 @@ def parse_families(content: Mapping, where: str) -> Families:
     trusted = trust.get("fields", []) if isinstance(trust, Mapping) else trust
     if not fields and not problems:
         problems.append(f'{where}: no family. Write at least one: [product] fields = ["..."].')
+    levers = content.get("levers", {})
+    if not isinstance(levers, Mapping) or not all(way in ("up", "down") for way in levers.values()):
+        problems.append(f'{where}: [levers] needs lines such as response_hours = "down" (or "up").')
     if problems:
         raise ConfigError("\n".join(problems))
-    return Families(fields, dict(known_at), frozenset(map(str, trusted)))
+    return Families(fields, dict(known_at), frozenset(map(str, trusted)), dict(levers))
+
+
+def restrict(families: Families, columns: list[str]) -> Families:
+    """Keeps the fields a table has; families without any stay, empty: they are not measured, which is not zero."""
+    have = set(columns)
+    return Families(
+        {family: tuple(name for name in members if name in have) for family, members in families.fields.items()},
+        {name: when for name, when in families.known_at.items() if name in have},
+        families.trust,
+        {name: way for name, way in families.levers.items() if name in have},
+    )
 
 
 def check_against(families: Families, columns: list[str], outcome: str, where: str = "families") -> None:

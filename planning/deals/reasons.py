@@ -10,15 +10,17 @@ import pandas as pd
 from planning.deals.attribution import FamilyWeights, deal_contributions
 
 REASON_WORDS: tuple[tuple[str, str], ...] = (
-    ("price", r"pric|expens|cost|cheap|discount|dear|价|贵|折扣|预算太低"),
-    ("delivery", r"deliver|lead time|late|stock|交期|交付|交货|缺货"),
-    ("timing", r"timing|budget|postpon|no project|cancel|priorit|later|预算|推迟|时机|项目取消|暂停"),
-    ("product", r"product|feature|fit|technical|spec|require|quality|interface|certif|"
-     r"产品|功能|技术|需求|质量|规格|认证"),
-    ("customer", r"relation|trust|incumb|known|habit|existing supplier|关系|信任|老供应商|原供应商"),
-    ("competition", r"compet|rival|lost to|对手|竞争|竞品"),
-    ("skill", r"respon|slow|contact|follow|reach|service|late answer|响应|跟进|联系|服务"),
-    ("market", r"market|econom|crisis|市场|经济|行情"),
+    ("price", r"pric|preis|expens|teuer|cheap|discount|dear|价|贵|折扣"),
+    ("skill", r"answer|respon|slow|contact|follow|reach|only knew|no visit|reaktion|响应|跟进|联系|回复"),
+    ("timing", r"timing|budget|postpon|no project|cancel|priorit|later|no decision|verschoben|"
+     r"预算|推迟|时机|取消|暂停"),
+    ("delivery", r"deliver|lead time|stock|lieferzeit|交期|交付|交货|缺货"),
+    ("product", r"product|function|feature|fit\b|technical|spec|require|quality|interface|certif|funktion|"
+     r"technisch|产品|功能|技术|需求|质量|规格|认证"),
+    ("customer", r"relation|trust|incumb|known|habit|(existing|current) supplier|group contract|beziehung|"
+     r"关系|信任|老供应商|原供应商"),
+    ("competition", r"compet|rival|lost to|wettbewerb|对手|竞争|竞品"),
+    ("market", r"market|econom|crisis|markt|市场|经济|行情"),
 )  # fmt: skip
 NOT_WRITTEN = "not written"
 OTHER = "other"

@@ -1,0 +1,120 @@
+"""The words of the post-mortem: families, levers, headings, what charts and workbooks are labelled with."""
+
+from __future__ import annotations
+
+from planning.language import _
+
+
+def family_name(name: str) -> str:
+    """Returns a family as words; a company's own families are shown as they are written."""
+    known = {
+        "market": _("Market"), "product": _("Product fit"), "price": _("Price"), "skill": _("Selling skill"),
+        "customer": _("Customer relationship"), "competition": _("Competition"), "channel": _("Lead source"),
+        "size": _("Deal size"), "process": _("Sales process"), "other": _("Other"), "timing": _("Timing or budget"),
+        "delivery": _("Delivery time"), "not written": _("Nothing written"), "total": _("Total"),
+        "mix": _("Mix of deals"), "unexplained": _("Not explained by any field"),
+    }  # fmt: skip
+    return known.get(name, name)
+
+
+def lever_name(name: str) -> str:
+    """Returns what moving a lever means, as something to do."""
+    known = {
+        "response_hours": _("Answer the enquiry sooner"),
+        "contacts": _("Speak to one more person"),
+        "technical_check": _("Technical check before the quote"),
+        "price_gap": _("Price closer to the best rival's"),
+        "discount": _("A larger discount"),
+    }
+    return known.get(name, name.replace("_", " ").capitalize())
+
+
+def owner_name(name: str) -> str:
+    """Returns the department that owns a lever."""
+    known = {"sales": _("Sales"), "engineering": _("Engineering"), "pricing": _("Pricing")}
+    return known.get(name, name or "–")
+
+
+def verdict(word: str) -> str:
+    """Returns a verdict as words."""
+    known = {
+        "top": _("among the best fifth"), "below": _("below the middle"), "cannot tell": _("cannot tell"),
+        "differs": _("differs"), "better": _("better"), "worse": _("worse"),
+    }  # fmt: skip
+    return known.get(word, word)
+
+
+def labels() -> dict[str, str]:
+    """Returns the headings of tables and key numbers by column name."""
+    return {
+        "family": _("Family of causes"), "share": _("Share"), "lo90": _("90 % interval from"), "hi90": _("to"),
+        "p_zero": _("p-value of no weight"), "band_lo": _("With an unrecorded cause from"), "band_hi": _("to "),
+        "n_fields": _("Fields"), "share_abs": _("Share by mean size"), "deal_id": _("Deal"), "lever": _("Lever"),
+        "now": _("Was"), "moved_to": _("Moved to"), "chance": _("P(won | lost)"), "region": _("Region"),
+        "line": _("Product line"), "amount": _("Amount"), "owner_id": _("Person"), "person": _("Person"),
+        "deals": _("Deals"), "reason": _("Reason written"), "agrees": _("The data agree"), "agree_share": _("of these"),
+        "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owner"),
+        "check_on": _("Check on"), "practice": _("Practice"), "points": _("Win rate, points"),
+        "q": _("False discovery"),
+        "points_lo": _("90 % interval from"), "points_hi": _("to"), "verdict": _("Verdict"), "wins": _("Won"),
+        "p_top": _("P(best fifth)"), "effect": _("Beyond their deals, log-odds"), "competitor": _("Competitor"),
+        "win_rate": _("Win rate"), "expected_rate": _("Expected of these deals"), "adjusted_rate": _("Like for like"),
+        "stage": _("Stage"), "entered": _("Entered"), "moved_on": _("Moved on"), "left": _("Ended here"),
+        "waiting": _("Still waiting"), "conversion": _("Conversion"), "days_median": _("Days, middle deal"),
+        "days_p90": _("Days, slowest tenth"), "field": _("Field"), "rule": _("Rule"), "evidence": _("Evidence"),
+        "severity": _("Severity"), "action": _("What to do"), "rows": _("Rows"), "part": _("Part"),
+        "gap": _("Log-odds"),
+        "days": _("Days"), "usual_days": _("Usual days"), "times": _("Times the usual"), "need": _("Unmet requirement"),
+        "lost": _("Lost"), "win_probability": _("Chance given then"), "strongest": _("Spoke most for it"),
+        "weakest": _("Spoke most against it"), "loss_reason": _("Reason written"), "name": _("Name"),
+        "grade": _("Grade"), "predicted": _("Predicted"), "observed": _("Observed"), "period": _("Period"),
+        "least": _("From"), "day": _("Day"), "measured": _("Measured"), "won": _("Won"),
+        "no_decision": _("No decision"),
+        "leads": _("Leads"), "log_loss": _("Log-loss"), "auc": _("AUC"),
+    }  # fmt: skip
+
+
+def chart_words() -> dict[str, str]:
+    """Returns the words charts of this page need."""
+    return {
+        "share": _("share"), "interval": _("90 % interval"), "weights": _("Weight of each family, share of what "
+            "separates won from lost"),
+        "conversion": _("goes on"), "funnel": _("Share of deals that go on to a later stage"), "days": _("days"),
+        "cycle": _("Share of deals by day since first contact"), "won": _("won"), "lost": _("lost"),
+        "no_decision": _("no decision"), "points": _("points"), "change": _("Change of the win rate, percentage "
+            "points"),
+        "coin": _("coin flip"), "tests": _("How well won is told from lost on unseen deals: AUC and 90 % interval"),
+        "all_fields": _("All accepted fields"), "observed": _("observed"), "predicted": _("predicted"),
+    }  # fmt: skip
+
+
+def sheet_words() -> dict[str, str]:
+    """Returns the names of the review sheet's pages and of its columns to fill in."""
+    return {
+        "look": _("Second look"), "improve": _("Improve first"), "typical": _("Typical losses"),
+        "surprises": _("Surprise losses"), "needs": _("Unmet requirements"), "cause": _("What happened"),
+        "decision": _("Decision"), "who": _("Who"), "remark": _("Remark"),
+    }  # fmt: skip
+
+
+def left_out_reason(reason: str) -> str:
+    """Returns a reason of leaving rows out, in the reader's language."""
+    known = {
+        "repeated rows": _("Rows that repeat another row"),
+        "one deal, two outcomes": _("Deals listed as both won and lost"),
+        "older rows of the same deal": _("Older rows of the same deal"),
+        "still open": _("Deals still open"),
+        "ended without a decision": _("Deals that ended without a decision"),
+        "never reached the moment of the snapshot": _("Deals that never reached the moment of the snapshot"),
+        "closed before the moment of the snapshot": _("Deals closed before the moment of the snapshot"),
+    }
+    return known.get(reason) or (
+        _("Deals not followed long enough yet") if reason.startswith("not yet followed") else reason
+    )
+
+
+def left_out_done(reason: str) -> str:
+    """Returns what was done about rows left out."""
+    if reason in ("repeated rows", "older rows of the same deal"):
+        return _("each deal counted once")
+    return _("in no weight; counted in the funnel") if "still open" in reason or "without" in reason else _("not used")

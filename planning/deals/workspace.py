@@ -1,0 +1,140 @@
+"""The post-mortem of a workspace's deals: tables in, everything the page tells out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from planning.deals import casemix, change, funnel, lostdeals, reasons
+from planning.deals.attribution import FamilyWeights, family_weights
+from planning.deals.families import Families, load_families, restrict
+from planning.deals.levers import Counterfactual, best_lever, counterfactual
+from planning.deals.snapshot import Snapshot, snapshot
+
+CANONICAL = Path(__file__).with_name("canonical_families.toml")
+OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "engineering", "price_gap": "pricing"}
+
+
+@dataclass(frozen=True)
+class PostMortem:
+    """The weights (or their refusal) and, in `tables`, what follows from them; `deals` as the tables have them."""
+
+    deals: pd.DataFrame
+    history: pd.DataFrame | None
+    result: FamilyWeights
+    as_of: pd.Timestamp
+    rule: str
+    left_out: tuple[tuple[str, int], ...]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    split: pd.Timestamp | None = None
+
+
+def workspace_families(path: Path, columns: list[str]) -> Families:
+    """The workspace's own families.toml where there is one, else the canonical families, for the columns at hand."""
+    return restrict(load_families(path if path.is_file() else CANONICAL), columns)
+
+
+def post_mortem(step: Any, *, since: Any = None, stage: str = "", delta: float = 0.3) -> PostMortem:
+    """Reads deals and stage history of a step, takes the snapshot, weighs the families and reviews the lost deals."""
+    deals, history = step.table("deals"), step.table("stage_history")
+    as_of = _as_of(deals, step)
+    if since is not None:
+        deals = deals[deals["created_date"] >= pd.Timestamp(since)]
+    deals = deals[~(deals["created_date"] > as_of)].copy()
+    families = workspace_families(step.path("families.toml"), list(deals.columns))
+    return analyse(deals, history, families, as_of, stage=stage, delta=delta, seed=step.seed or 0)
+
+
+def _as_of(deals: pd.DataFrame, step: Any) -> pd.Timestamp:
+    stated = getattr(step.parameters, "as_of", None) or getattr(step.settings.plan, "as_of", None)
+    seen = max(deals[name].max() for name in ("created_date", "closed_date") if name in deals)
+    return min(pd.Timestamp(stated), seen) if stated else seen
+
+
+def analyse(
+    deals: pd.DataFrame,
+    history: pd.DataFrame | None,
+    families: Families,
+    as_of: pd.Timestamp,
+    *,
+    stage: str = "",
+    delta: float = 0.3,
+    seed: int = 0,
+) -> PostMortem:
+    """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported."""
+    rule, left_out, rows = "as exported", (), deals
+    moment = stage or _last_stage(families, history)
+    if moment:
+        taken: Snapshot = snapshot(deals, history, stage=moment, as_of=as_of)
+        rule, left_out, rows = taken.rule, taken.left_out, taken.deals
+    result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
+    mortem = PostMortem(deals, history, result, as_of, rule, left_out, split=_split(deals, as_of))
+    mortem.tables.update(_without_model(mortem))
+    if not result.refused:
+        mortem.tables.update(_with_model(mortem, families, seed))
+    return mortem
+
+
+def _last_stage(families: Families, history: pd.DataFrame | None) -> str:
+    """The latest stage that any field's known_at names: the moment when every field is known."""
+    if history is None or history.empty:
+        return ""
+    order = {str(stage).casefold(): stage for stage in funnel.stage_order(history)}
+    places = list(order)
+    named = [str(when).casefold() for when in families.known_at.values() if str(when).casefold() in order]
+    return order[max(named, key=places.index)] if named else ""
+
+
+def _split(deals: pd.DataFrame, as_of: pd.Timestamp) -> pd.Timestamp:
+    """The last twelve months against everything before."""
+    return (as_of - pd.DateOffset(years=1) + pd.Timedelta(days=1)).normalize()
+
+
+def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
+    tables: dict[str, pd.DataFrame] = {}
+    if mortem.history is not None and not mortem.history.empty:
+        tables["funnel"] = funnel.funnel(mortem.deals, mortem.history)
+        tables["overdue"] = funnel.overdue(mortem.deals, mortem.history, mortem.as_of)
+    if mortem.deals["closed_date"].notna().sum() >= 50:
+        tables["cycle"], _ = funnel.cycle(mortem.deals, mortem.as_of)
+    return tables
+
+
+def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, pd.DataFrame]:
+    result, by_id = mortem.result, mortem.deals.set_index("deal_id")
+    tables = {"weights": result.weights, "gap": change.won_lost_gap(result, seed=seed)}
+    terms = {term.field: term.kind for term in result.model.design.terms}
+    levers = {name: way for name, way in families.levers.items() if terms.get(name) == "number"}
+    if levers:
+        tables.update(_levers(mortem, counterfactual(result, levers, seed=seed), by_id))
+    if "loss_reason" in by_id:
+        tables["reasons"] = reasons.written_against_model(result, by_id["loss_reason"])
+        tables["reason_confusion"] = reasons.confusion(result, by_id["loss_reason"])
+    if "owner_id" in by_id:
+        tables["performers"] = casemix.performers(result, by_id["owner_id"], seed=seed)
+        tables["practices"] = casemix.practices(result, tuple(levers), by_id["owner_id"])
+    if "competitor" in by_id:
+        tables["competitors"] = lostdeals.against_competitors(result, by_id["competitor"])
+    tables["typical"] = lostdeals.typical_losses(result, seed=seed)
+    tables["surprises"] = lostdeals.surprise_losses(result)
+    tables["needs"] = lostdeals.unmet_needs(mortem.deals)
+    closed = by_id["closed_date"].reindex(result.prepared.ids[result.prepared.outcomes.closed].to_numpy())
+    after = (closed >= mortem.split).sum()
+    if min(after, len(closed) - after) >= 100:
+        tables["change"] = change.period_change(result, by_id["closed_date"], mortem.split, seed=seed)
+    return tables
+
+
+def _levers(mortem: PostMortem, counter: Counterfactual, by_id: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Best lever a lost deal of the last year with what a meeting needs to know of it; levers in sum."""
+    best = best_lever(counter)
+    keep = [
+        name for name in ("name", "owner_id", "region", "line", "amount", "closed_date", "loss_reason") if name in by_id
+    ]
+    best = best.merge(by_id[keep], left_on="deal_id", right_index=True, how="left")
+    recent = best[best["closed_date"] >= mortem.split] if "closed_date" in best else best
+    improve = lostdeals.improvements(counter.totals, OWNERS, mortem.as_of)
+    return {"levers": improve, "second_look": recent if len(recent) >= 10 else best}
