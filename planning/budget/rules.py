@@ -171,7 +171,8 @@ def _against_total(cells, lo, hi, total, floor, cap, own_limit, held) -> str:
         which = _largest(cells, lo, np.ones(len(lo), bool), total)
         return (
             f"the total {total:,.2f} is below the floors: all cells together need {lo.sum():,.2f} at least, "
-            f"{lo.sum() - total:,.2f} too much; {which} already exceed it.{limited or ' Raise the total or lower floors.'}"
+            f"{lo.sum() - total:,.2f} too much; {which} already exceed it."
+            f"{limited or ' Raise the total or lower floors.'}"
         )
     if hi.sum() < total - 0.005:
         limited = (

@@ -33,7 +33,7 @@ def allocation(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = Fa
         ax.plot(now, places, "o", color=style.PAPER, markeredgecolor=style.NOW, markeredgewidth=2, markersize=9)
         for x, y, colour in zip(then, places, colours, strict=True):
             ax.plot([x], [y], "o", color=colour, markersize=9)
-        _first_row_words(ax, now[0], then[0], places[0])
+        _first_row_words(ax, now[0], then[0], places[0], below=narrow)
     return ax
 
 
@@ -45,12 +45,12 @@ def _money_ticks(low: float, high: float, most: int) -> tuple[list[float], list[
     return ticks, [language.number(tick / scale, digits) for tick in ticks], scale
 
 
-def _first_row_words(ax: Axes, now: float, then: float, place: float) -> None:
-    """Writes `now` and `proposed` over the marks of the first row, on the outer sides of both."""
+def _first_row_words(ax: Axes, now: float, then: float, place: float, *, below: bool) -> None:
+    """Writes `now` and `proposed` at the marks of the first row, on the outer sides of both."""
     later = then >= now
     for x, text, colour, left in ((now, _("now"), style.MUTED, later), (then, _("proposed"), style.PLAN, not later)):
         ax.annotate(
-            text, (x, place), xytext=(-4 if left else 4, 13), textcoords="offset points",
+            text, (x, place), xytext=(-4 if left else 4, -22 if below else 13), textcoords="offset points",
             ha="right" if left else "left", fontsize=12, color=colour, annotation_clip=False,
         )  # fmt: skip
 
@@ -158,4 +158,26 @@ def frontier(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = Fals
             _("budget a year, {unit}").format(unit=units[0]), (1, 0), xycoords="axes fraction", xytext=(0, -38),
             textcoords="offset points", ha="right", fontsize=12, color=style.MUTED, annotation_clip=False,
         )  # fmt: skip
+    return ax
+
+
+def detectable(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False) -> Axes:
+    """Shows the effect a pilot is expected to have (dot) against the smallest that would show (bar mark), one row a
+    line.
+
+    Frame: `label, expected, smallest, power` (rates 0-1). A dot right of its mark can be read. Returns the Axes.
+    """
+    ax = ax or style.canvas(narrow)
+    expected, smallest = frame["expected"].to_numpy(float), frame["smallest"].to_numpy(float)
+    colours = [style.PLAN if e >= s else style.AUX for e, s in zip(expected, smallest, strict=True)]
+    columns = [Column(_("chance to show"), [language.chance(p) for p in frame["power"]], colours, True)]
+    columns.append(Column(_("expected"), [language.percent(e, 1) for e in expected], style.MUTED))
+    columns.append(Column(_("smallest that shows"), [language.percent(s, 1) for s in smallest], style.MUTED))
+    with style.house():
+        places = place_rows(ax, list(frame["label"]), narrow=narrow, columns=columns)
+        value_axis(ax, 0.0, 1.08 * float(max(expected.max(), smallest.max(), 1e-9)), lambda v: language.percent(v, 1))
+        ax.hlines(places, expected, smallest, color=style.GRID, linewidth=6)
+        ax.plot(smallest, places, "|", color=style.NOW, markersize=16, markeredgewidth=3)
+        for x, y, colour in zip(expected, places, colours, strict=True):
+            ax.plot([x], [y], "o", color=colour, markersize=9)
     return ax
