@@ -175,7 +175,7 @@ def alarms(found: Pipeline) -> list[str]:
         return [_("No stage lags more than chance explains.")]
     return [
         _(
-            "{place}, {stage}: {late} of {open} open deals stay longer than three quarters of past ones; {usual} is usual."
+            "{place}, {stage}: {late} of {open} open deals stay longer than three in four did; {usual} is usual."
         ).format(
             place=row["place"],
             stage=row["stage"],
