@@ -92,7 +92,11 @@ class Panel:
         dates = history["ds"].to_numpy().astype("datetime64[D]")
         frequency = freq if isinstance(freq, Frequency) else parse(freq, dates)
         y = history["y"].to_numpy(dtype=float)
-        codes, ids = pd.factorize(history["unique_id"].to_numpy(dtype=object), sort=True)
+        column = history["unique_id"]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, ids = column.cat.codes.to_numpy().astype(np.int64), column.cat.categories.to_numpy(dtype=object)
+        else:
+            codes, ids = pd.factorize(column.to_numpy(dtype=object), sort=True)
         known = np.isfinite(y)
         codes, ordinal, y = codes[known], frequency.ordinal(dates)[known], y[known]
         order = np.lexsort((ordinal, codes))

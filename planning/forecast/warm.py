@@ -1,4 +1,4 @@
-"""Compiles the forecast kernels once, with a line of progress: `python -m planning.forecast.warm` (part of make setup)."""
+"""Compiles the forecast kernels once, with a line of progress: `python -m planning.forecast.warm`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,145 @@
+"""Isolated outliers and level shifts of a panel, over all series at once in array operations.
+
+A value is replaced for fitting (never in the history) when it lies further from the median of its six neighbours than
+six times the usual change (on the log where all values are positive, the median season off), and stands alone: neither
+neighbour lies off to the same side by more than half as much. At most max(2, n/20) values of a series.
+Each one is reported. Measured: a tenfold slip in the last half year costs a model 6 to 70 times its error; on clean
+series about 4 % are touched and the error does not rise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from planning.forecast.panel import Panel
+
+REACH = 6.0
+SHORTEST = 12
+SHIFT = 0.2
+SHIFT_CHANGES = 4.0
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """panel: with the replaced values; at: their places; shift (n,): periods since a level shift, 0 for none."""
+
+    panel: Panel
+    at: np.ndarray
+    shift: np.ndarray
+
+
+def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) -> Cleaned:
+    """Returns the panel with isolated outliers of the `eligible` series replaced, and where levels shifted."""
+    n, m = panel.n, panel.season
+    if not len(panel.flat):
+        return Cleaned(panel, np.zeros(0, np.int64), np.zeros(n, np.int64))
+    owner = np.repeat(np.arange(n), panel.lengths)
+    step = np.arange(len(panel.flat)) - panel.offsets[owner]
+    positive = np.minimum.reduceat(panel.flat, panel.offsets[:-1]) > 0
+    z = np.where(positive[owner], np.log(np.where(positive[owner], panel.flat, 1.0)), panel.flat)
+    season = _median_season(z, owner, step, panel.lengths, m)
+    a = z - season
+    rough = 1.4826 * _grouped_median(np.abs(np.diff(a)), owner[1:], n, owner[1:] == owner[:-1])
+    shift = np.where(eligible, _shifts(a, panel, rough, positive), 0)
+    centre, spread = _neighbours(a, owner)
+    off = a - centre
+    limit = REACH * np.maximum(rough[owner], spread)
+    far = (np.abs(off) > limit) & (limit > 0) & (eligible & (panel.lengths >= SHORTEST))[owner] & ~panel.filled
+    for side in (-1, 1):
+        beside = np.roll(off, -side)
+        same = np.roll(owner, -side) == owner
+        far &= ~(same & (np.sign(beside) == np.sign(off)) & (np.abs(beside) > 0.5 * np.abs(off)))
+    at = _worst(np.flatnonzero(far), np.abs(off) / np.maximum(limit, 1e-300), owner, panel.lengths)
+    if not replace_outliers:
+        at = at[:0]
+    flat = panel.flat.copy()
+    value = centre[at] + season[at]
+    flat[at] = np.where(positive[owner[at]], np.exp(value), value)
+    return Cleaned(replace(panel, flat=flat), at, shift)
+
+
+def _grouped_median(values: np.ndarray, group: np.ndarray, n: int, take: np.ndarray | None = None) -> np.ndarray:
+    """Returns the median of the values of each group 0..n-1; 0 for an empty one."""
+    if take is not None:
+        values, group = values[take], group[take]
+    order = np.lexsort((values, group))
+    values = values[order]
+    count = np.bincount(group, minlength=n)
+    start = np.concatenate([[0], np.cumsum(count)[:-1]])
+    if not len(values):
+        return np.zeros(n)
+    low = values[np.minimum(start + np.maximum(count - 1, 0) // 2, len(values) - 1)]
+    high = values[np.minimum(start + count // 2, len(values) - 1)]
+    return np.where(count > 0, 0.5 * (low + high), 0.0)
+
+
+def _median_season(z: np.ndarray, owner: np.ndarray, step: np.ndarray, lengths: np.ndarray, m: int) -> np.ndarray:
+    """Returns the median season of each value: by place, over blocks of one season less their medians."""
+    if m == 1:
+        return np.zeros(len(z))
+    blocks = -(-lengths // m)
+    first = np.concatenate([[0], np.cumsum(blocks)[:-1]])
+    block = first[owner] + (step + (blocks * m - lengths)[owner]) // m
+    rest = z - _grouped_median(z, block, int(blocks.sum()))[block]
+    place = owner * m + (step - lengths[owner]) % m
+    season = _grouped_median(rest, place, len(lengths) * m)[place]
+    return np.where((lengths >= 3 * m)[owner], season, 0.0)
+
+
+def _neighbours(a: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the median of the three values on either side of each, and their median distance from it."""
+    beside = np.full((len(a), 6), np.nan)
+    for column, shift in enumerate((-3, -2, -1, 1, 2, 3)):
+        same = np.roll(owner, -shift) == owner
+        if shift > 0:
+            same[-shift:] = False
+        else:
+            same[:-shift] = False
+        beside[:, column] = np.where(same, np.roll(a, -shift), np.nan)
+    centre = _row_median(beside)
+    return centre, _row_median(np.abs(beside - centre[:, None]))
+
+
+def _row_median(rows: np.ndarray) -> np.ndarray:
+    rows = np.sort(rows, axis=1)
+    count = np.isfinite(rows).sum(axis=1)
+    line = np.arange(len(rows))
+    value = 0.5 * (rows[line, np.maximum(count - 1, 0) // 2] + rows[line, np.minimum(count // 2, rows.shape[1] - 1)])
+    return np.where(count > 0, value, 0.0)
+
+
+def _worst(at: np.ndarray, size: np.ndarray, owner: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Keeps of each series the max(2, n/20) places furthest off."""
+    order = at[np.lexsort((-size[at], owner[at]))]
+    new = np.concatenate([[True], owner[order][1:] != owner[order][:-1]]) if len(order) else np.zeros(0, bool)
+    rank = np.arange(len(order)) - np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    return np.sort(order[rank < np.maximum(2, lengths[owner[order]] // 20)])
+
+
+def _shifts(a: np.ndarray, panel: Panel, rough: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Returns the periods (3 to 12) since the level jumped for good, 0 for none.
+
+    A shift: the medians of three values before and after differ by more than a fifth of the level and four usual
+    changes, and the means of all after and of the twelve before differ by two thirds of that or more, the same way.
+    """
+    total = np.concatenate([[0.0], np.cumsum(a)])
+    end = panel.offsets[1:]
+    best = np.zeros(panel.n)
+    since = np.zeros(panel.n, dtype=np.int64)
+    level = np.abs(np.add.reduceat(panel.flat, panel.offsets[:-1])) / np.maximum(panel.lengths, 1)
+    least = np.where(positive, SHIFT, SHIFT * level)
+    for k in range(3, 13):
+        enough = panel.lengths >= k + 12
+        at = np.where(enough, end - k, 12)
+        if len(a) < 15:
+            break
+        jump = np.median(a[at[:, None] + np.arange(3)], axis=1) - np.median(a[at[:, None] - np.arange(1, 4)], axis=1)
+        lasting = (total[at + np.where(enough, k, 0)] - total[at]) / k - (total[at] - total[at - 12]) / 12
+        size = np.abs(jump) / np.maximum(rough, 1e-12)
+        found = enough & (rough > 0) & (np.abs(jump) > least) & (size > SHIFT_CHANGES)
+        found &= lasting / np.where(jump == 0, 1.0, jump) > 2 / 3
+        better = found & (size > best)
+        since, best = np.where(better, k, since), np.where(better, size, best)
+    return since

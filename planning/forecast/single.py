@@ -1,0 +1,267 @@
+"""Forecasts of single series with intervals: what `planning forecast` computes without `--by`.
+
+```
+checked table → Panel → measure (each chunk or part by itself) → Part: means, scales, errors of past origins, profile
+all Parts     → Lent    the panel's pooled errors and seasonal profile
+Part + Lent   → finish → rows unique_id, ds, mean, lo-80, hi-80, ...     and the report, one row a series
+```
+Two passes, so that a folder of parts gives what one table gives: a part is measured by itself, the small `Lent` of each
+goes to one place, and the sum of them comes back. Status in the report: ok, short, intermittent, ended, no_demand,
+constant, left_out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from planning.forecast import engine, intermittent, intervals, short
+from planning.forecast.cleaning import clean
+from planning.forecast.frequency import Frequency
+from planning.forecast.intervals import Errors
+from planning.forecast.panel import Panel
+from planning.forecast.short import Profile
+
+CHUNK_SERIES = 4096
+SHIFT_RECENT = 8
+SHIFT_WIDEN = 1.2
+MODEL, SHORT, SPARSE, FIXED = 0, 1, 2, 3
+RARE = "a quarter or more of the periods without demand"
+TOO_FEW = "too few periods for a model: the panel's season on its own level"
+
+
+@dataclass(frozen=True)
+class Options:
+    """horizon in periods; levels in per cent; clean: replace outliers for fitting; jobs: threads (None: all).
+
+    origins: past origins to calibrate on (None: chosen by the lengths of the series at hand).
+    """
+
+    horizon: int
+    levels: tuple[float, ...] = (80, 95)
+    clean: bool = True
+    jobs: int | None = None
+    origins: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What a part, or all parts together, lend to every series: pooled errors, and a profile for short series."""
+
+    errors: Errors
+    profile: Profile
+
+    @classmethod
+    def merge(cls, parts: Sequence[Lent]) -> Lent:
+        """Joins what parts lend."""
+        return cls(Errors.merge([part.errors for part in parts]), Profile.merge([part.profile for part in parts]))
+
+
+@dataclass
+class Part:
+    """What the first pass found; one row a series in the order of ids. mean is NaN for short series until `finish`.
+
+    scale, level, count: the series' error scale, its own mean |r| and the origins behind it; widen: factor for a level
+    shift; sparse: row → quantiles of an intermittent series; young: row → values of a short one.
+    """
+
+    ids: np.ndarray
+    last: np.ndarray
+    frequency: Frequency
+    report: pd.DataFrame
+    kind: np.ndarray
+    floor: np.ndarray
+    lengths: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    level: np.ndarray
+    count: np.ndarray
+    widen: np.ndarray
+    sparse: dict[int, np.ndarray]
+    young: dict[int, np.ndarray]
+    lent: Lent
+
+
+def measure(panel: Panel, options: Options) -> Part:
+    """Forecasts the series of one chunk or part and measures the errors of its past origins."""
+    n, h = panel.n, options.horizon
+    kind, status, reason, start = sort_series(panel)
+    work = _later(panel, start)
+    cleaned = clean(work, kind == MODEL, replace_outliers=options.clean)
+    work = cleaned.panel
+    scale = intervals.scales(work)
+    report = _report(panel, status, reason, cleaned.at, cleaned.shift, work)
+    nothing = Lent(Errors.none(h), short.profile(work, np.nan_to_num(scale)))
+    part = Part(
+        panel.ids, panel.last, panel.frequency, report, kind, np.minimum.reduceat(panel.flat, panel.offsets[:-1]) >= 0,
+        work.lengths, np.full((n, h), np.nan), scale, np.full(n, np.nan), np.zeros(n, np.int64), np.ones(n), {}, {},
+        nothing,
+    )
+    _by_models(part, work, cleaned.shift, options)
+    tails = [p for level in options.levels for p in ((1 - level / 100) / 2, (1 + level / 100) / 2)]
+    for i in np.flatnonzero(kind == SPARSE):
+        part.mean[i] = max(intermittent.smoothed(work.series(i), 0.2), 0.0)
+        part.sparse[int(i)] = intermittent.quantiles(work.series(i), tails)
+    for i in np.flatnonzero(kind == FIXED):
+        part.mean[i] = 0.0 if status[i] in ("ended", "no_demand") else work.series(i)[-1]
+    near = short.shares(work.lengths, panel.season, engine.least(panel.season)) > 0
+    part.young = {int(i): work.series(i).copy() for i in np.flatnonzero(near & ((kind == SHORT) | (kind == MODEL)))}
+    return part
+
+
+def sort_series(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns kind, status and reason of each series, and how many leading zeros are left out (a later start)."""
+    n, m = panel.n, panel.season
+    kind = np.where(panel.lengths < engine.least(m), SHORT, MODEL)
+    status = np.where(kind == SHORT, "short", "ok").astype(object)
+    reason = np.where(kind == SHORT, TOO_FEW, "").astype(object)
+    start = np.zeros(n, dtype=np.int64)
+    low = np.minimum.reduceat(panel.flat, panel.offsets[:-1]) if n else np.zeros(0)
+    high = np.maximum.reduceat(panel.flat, panel.offsets[:-1]) if n else np.zeros(0)
+    zeros = np.add.reduceat((panel.flat == 0).astype(np.int64), panel.offsets[:-1]) if n else np.zeros(0, np.int64)
+    for i in np.flatnonzero((zeros > 0) | ((low == high) & (panel.lengths > 2))):
+        y = panel.series(i)
+        if low[i] == 0 == high[i]:
+            kind[i], status[i], reason[i] = FIXED, "no_demand", "no demand in the history"
+        elif low[i] == high[i]:
+            if panel.lengths[i] > 2:
+                kind[i], status[i], reason[i] = FIXED, "constant", "every value is the same"
+        elif intermittent.has_ended(y, m):
+            silent = len(y) - 1 - int(np.flatnonzero(y)[-1])
+            kind[i], status[i], reason[i] = FIXED, "ended", f"no demand for {silent} periods"
+        else:
+            first = int(np.flatnonzero(y)[0])
+            later = y[first:]
+            if first >= 0.25 * len(y) and low[i] >= 0:
+                start[i] = first
+                if len(later) < engine.least(m):
+                    kind[i], status[i] = SHORT, "short"
+                reason[i] = f"starts after {first} periods without demand"
+            if intermittent.is_intermittent(later if start[i] else y, m):
+                kind[i], status[i], reason[i] = SPARSE, "intermittent", RARE
+    return kind, status, reason, start
+
+
+def _later(panel: Panel, start: np.ndarray) -> Panel:
+    """Returns the panel without the first `start` values of each series."""
+    if not start.any():
+        return panel
+    keep = np.ones(len(panel.flat), dtype=bool)
+    for i in np.flatnonzero(start):
+        keep[panel.offsets[i] : panel.offsets[i] + start[i]] = False
+    offsets = np.concatenate([[0], np.cumsum(panel.lengths - start)]).astype(np.int64)
+    return replace(panel, flat=panel.flat[keep], filled=panel.filled[keep], offsets=offsets)
+
+
+def _by_models(part: Part, work: Panel, shift: np.ndarray, options: Options) -> None:
+    """Fills mean, level, count and what is lent from the pool's forecasts now and at past origins."""
+    rows = np.flatnonzero(part.kind == MODEL)
+    if not len(rows):
+        return
+    panel, h, m = work.take(rows), options.horizon, work.season
+    origins = options.origins
+    if origins is None:
+        origins = intervals.past_origins(panel.lengths, h, m, engine.least(m), small=False)
+    fit = engine.fit(panel, h, [0, *origins], parts=bool(np.any(shift > 0)), jobs=options.jobs)
+    part.mean[rows] = fit.forecasts[0]
+    recent = (shift[rows] > 0) & (shift[rows] <= SHIFT_RECENT)
+    if recent.any():
+        median = np.nanmedian(fit.parts[recent], axis=1)
+        median = np.where(part.floor[rows[recent], None], np.maximum(median, 0.0), median)
+        part.mean[rows[recent]] = median
+        part.widen[rows[recent]] = SHIFT_WIDEN
+    lost = ~np.isfinite(part.mean[rows]).all(axis=1)
+    for i in np.flatnonzero(lost):
+        part.mean[rows[i]] = np.mean(panel.series(i)[-m:])
+    real = engine.actuals(panel, h, origins)
+    r = intervals.scaled_errors(panel, fit.forecasts[1:], real, origins)
+    part.level[rows], part.count[rows], errors = intervals.own_errors(r)
+    part.lent = replace(part.lent, errors=errors)
+
+
+def _report(
+    panel: Panel, status: np.ndarray, reason: np.ndarray, outliers: np.ndarray, shift: np.ndarray, work: Panel
+) -> pd.DataFrame:
+    """Returns one row a series: unique_id, n, status, reason, first, last, gaps, outliers (dates), shift_since."""
+    date = panel.frequency.date
+    owner = np.searchsorted(work.offsets, outliers, side="right") - 1
+    days = date(panel.last[owner] - (work.offsets[owner + 1] - 1 - outliers)).astype(str)
+    listed = np.full(panel.n, "", dtype=object)
+    for i, day in zip(owner, days):
+        listed[i] = f"{listed[i]} {day}".strip()
+    gaps = np.add.reduceat(panel.filled.astype(np.int64), panel.offsets[:-1]) if panel.n else np.zeros(0, np.int64)
+    since = np.where(shift > 0, date(panel.last - shift + 1).astype(str), "").astype(object)
+    return pd.DataFrame({
+        "unique_id": panel.ids, "n": panel.lengths, "status": status, "reason": reason,
+        "first": date(panel.last - panel.lengths + 1).astype("datetime64[s]"),
+        "last": date(panel.last).astype("datetime64[s]"), "gaps": gaps, "outliers": listed, "shift_since": since,
+    })
+
+
+def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the means (n, H) and bounds (n, H, 2 levels: low, high, low, high, ...) of a measured part."""
+    h, m = options.horizon, part.frequency.season
+    mean, scale = part.mean.copy(), np.nan_to_num(part.scale)
+    weight = short.shares(part.lengths, m, engine.least(m))
+    for i, y in part.young.items():
+        own = short.forecast_short(y, int(part.last[i]), h, lent.profile)
+        mean[i] = own if part.kind[i] == SHORT else (1.0 - weight[i]) * mean[i] + weight[i] * own
+        scale[i] = short.short_scale(y, part.scale[i], lent.profile)
+    flat = np.flatnonzero((part.kind == FIXED) & (part.report["status"].to_numpy() == "constant"))
+    usual = np.exp(lent.profile.relative)
+    scale[flat] = np.abs(mean[flat, 0]) * usual / np.sqrt(part.lengths[flat])
+    gone = (part.kind == FIXED) & (part.report["status"].to_numpy() != "constant")
+    scale[gone] = 0.0
+    factor = intervals.own_factor(part.level, part.count, intervals.pooled_level(lent.errors, h, m))
+    width = scale * intervals.length_factor(part.lengths, m) * factor * part.widen
+    out = np.empty((len(mean), h, 2 * len(options.levels)))
+    pooled = intervals.normalised(lent.errors, h, m)
+    for k, level in enumerate(options.levels):
+        low, high = intervals.bounds(pooled, lent.errors.series, level, h, m)
+        wide = (width * intervals.widening(level, part.lengths))[:, None]
+        out[:, :, 2 * k] = mean + wide * low
+        out[:, :, 2 * k + 1] = mean + wide * high
+    for i, tails in part.sparse.items():
+        out[i] = tails
+    out[part.floor] = np.maximum(out[part.floor], 0.0)
+    mean[part.floor] = np.maximum(mean[part.floor], 0.0)
+    return mean, nested(out, options.levels)
+
+
+def nested(bounds: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Makes wider levels contain narrower ones, in place."""
+    order = np.argsort(levels)
+    for narrow, wide in zip(order[:-1], order[1:]):
+        bounds[:, :, 2 * wide] = np.minimum(bounds[:, :, 2 * wide], bounds[:, :, 2 * narrow])
+        bounds[:, :, 2 * wide + 1] = np.maximum(bounds[:, :, 2 * wide + 1], bounds[:, :, 2 * narrow + 1])
+    return bounds
+
+
+def to_frame(part: Part, mean: np.ndarray, bounds: np.ndarray, options: Options) -> pd.DataFrame:
+    """Returns the rows unique_id, ds, mean, lo-80, hi-80, ... of a finished part."""
+    n, h = mean.shape
+    ds = part.frequency.date(part.last[:, None] + np.arange(1, h + 1))
+    codes = np.repeat(np.arange(n), h)
+    ids = pd.Series(part.ids, dtype="str").take(codes)
+    frame = pd.DataFrame({"unique_id": ids.array, "ds": ds.ravel().astype("datetime64[s]"), "mean": mean.ravel()})
+    for k, level in enumerate(options.levels):
+        frame[f"lo-{level:g}"] = bounds[:, :, 2 * k].ravel()
+        frame[f"hi-{level:g}"] = bounds[:, :, 2 * k + 1].ravel()
+    return frame
+
+
+def forecast_panel(panel: Panel, options: Options) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns the forecast rows and the report of a whole panel, chunk by chunk in bounded memory."""
+    chunks = [np.arange(k, min(k + CHUNK_SERIES, panel.n)) for k in range(0, panel.n, CHUNK_SERIES)]
+    if panel.n:
+        origins = intervals.past_origins(panel.lengths, options.horizon, panel.season, engine.least(panel.season))
+        options = replace(options, origins=tuple(origins))
+    parts = [measure(panel.take(chunk), options) for chunk in chunks]
+    if not parts:
+        return pd.DataFrame(), pd.DataFrame()
+    lent = Lent.merge([part.lent for part in parts])
+    frames = [to_frame(part, *finish(part, lent, options), options) for part in parts]
+    return pd.concat(frames, ignore_index=True), pd.concat([part.report for part in parts], ignore_index=True)

@@ -1,0 +1,122 @@
+"""`forecast(history)`: from a table to a table, with checks before and a report beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from planning.errors import UsageError, did_you_mean
+from planning.forecast.checks import check_history
+from planning.forecast.frequency import Frequency
+from planning.forecast.panel import FILLS, Panel
+from planning.forecast.single import Options, forecast_panel
+
+LATEST = np.datetime64("2262-01-01")
+NO_VALUE = "no value in the history"
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """frame: unique_id, ds, mean, lo-80, hi-80, ...; report: unique_id, n, status, reason, ..., one row a series."""
+
+    frame: pd.DataFrame
+    report: pd.DataFrame
+
+
+def forecast(
+    history: pd.DataFrame,
+    *,
+    horizon: int,
+    freq: str,
+    levels: Sequence[float] = (80, 95),
+    fill: str = "missing",
+    clean: bool = True,
+    jobs: int | None = None,
+) -> pd.DataFrame:
+    """Returns what each series will be in the next `horizon` periods, and how sure that is.
+
+    history: unique_id, ds, y in any order, an empty y is a gap (fill "missing": between its neighbours, "zero": none
+    sold). freq: D, W, W-SUN, MS, ME, QS, QE, YS, YE. levels: per cent of outcomes each interval holds. clean: isolated
+    outliers are replaced for fitting. Returned: one row a series and step, sorted by unique_id and ds; `ds` follows the
+    series' last value; columns mean, and lo-L, hi-L for each level. Series without any value are absent; `forecasts`
+    gives the report that names them. Raises DataError for a bad table, UsageError for impossible options.
+
+    >>> import pandas as pd
+    >>> months = pd.date_range("2025-01-01", periods=12, freq="MS")
+    >>> flat = pd.DataFrame({"unique_id": "N", "ds": months, "y": 5.0})
+    >>> forecast(flat, horizon=1, freq="MS")["mean"].tolist()
+    [5.0]
+    """
+    return forecasts(history, horizon=horizon, freq=freq, levels=levels, fill=fill, clean=clean, jobs=jobs).frame
+
+
+def forecasts(
+    history: pd.DataFrame,
+    *,
+    horizon: int,
+    freq: str,
+    levels: Sequence[float] = (80, 95),
+    fill: str = "missing",
+    clean: bool = True,
+    jobs: int | None = None,
+    label: str = "history",
+    rows: np.ndarray | None = None,
+) -> Forecasts:
+    """Returns the forecast and its report; arguments as in `forecast`, `label` and `rows` name places in faults."""
+    options = check_options(horizon, levels, fill, clean, jobs)
+    table, frequency = check_history(history, freq, label=label, rows=rows)
+    panel = Panel.of_frame(table, frequency, fill=fill)
+    check_reach(panel, options)
+    frame, report = forecast_panel(panel, options)
+    if not len(frame):
+        frame = empty_frame(options)
+    return Forecasts(frame, with_left_out(report, table, frequency))
+
+
+def check_options(
+    horizon: int, levels: Sequence[float] = (80, 95), fill: str = "missing", clean: bool = True, jobs: int | None = None
+) -> Options:
+    """Returns the options, or raises UsageError saying what is possible."""
+    if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
+        raise UsageError(f"horizon {horizon} is not possible. Give the number of periods to forecast, 1 or more.")
+    if horizon > 10_000:
+        raise UsageError(f"horizon {horizon} is longer than 10 000 periods. Give a shorter one.")
+    levels = tuple(int(level) if float(level).is_integer() else float(level) for level in levels)
+    wrong = [level for level in levels if not 0 < level < 100]
+    if not levels or wrong or len(set(levels)) < len(levels):
+        found = ", ".join(f"{level:g}" for level in wrong or levels) or "none"
+        raise UsageError(f"levels {found} are not possible. Give different per cents between 0 and 100, such as 80,95.")
+    if fill not in FILLS:
+        raise UsageError(f"fill '{fill}' is not known. It is one of: {', '.join(FILLS)}.{did_you_mean(fill, FILLS)}")
+    return Options(int(horizon), levels, clean, jobs)
+
+
+def check_reach(panel: Panel, options: Options) -> None:
+    """Raises UsageError where the horizon reaches further than dates do."""
+    if panel.n and panel.frequency.date(panel.last.max() + options.horizon) > LATEST:
+        raise UsageError(f"horizon {options.horizon} reaches beyond the year 2261. Give a shorter one.")
+
+
+def empty_frame(options: Options) -> pd.DataFrame:
+    """Returns a forecast without rows."""
+    names = [f"{side}-{level:g}" for level in options.levels for side in ("lo", "hi")]
+    frame = pd.DataFrame({name: np.zeros(0) for name in ("unique_id", "ds", "mean", *names)})
+    return frame.astype({"unique_id": "str", "ds": "datetime64[s]"})
+
+
+def with_left_out(report: pd.DataFrame, table: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
+    """Returns the report with a row for each series of the table that has no value at all, sorted by id."""
+    names = table["unique_id"].cat.categories
+    known = set(report["unique_id"]) if len(report) else set()
+    absent = [name for name in names if name not in known]
+    if absent:
+        gone = pd.DataFrame({"unique_id": absent, "n": 0, "status": "left_out", "reason": NO_VALUE})
+        report = pd.concat([report, gone], ignore_index=True) if len(report) else gone
+    report = report.sort_values("unique_id", kind="stable", ignore_index=True)
+    for name in ("reason", "outliers", "shift_since"):
+        if name in report:
+            report[name] = report[name].fillna("")
+    return report.astype({"unique_id": "str", "n": "int64"})
