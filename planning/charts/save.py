@@ -24,6 +24,8 @@ from planning.errors import UsageError
 from planning.files import atomic_path, write_text
 
 MOST_MARKS = 2000
+# Paths longer than so many points lose those closer than so many px to the one before.
+LONG_PATH, SEEN = 200, 0.5
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
@@ -82,11 +84,12 @@ def draw(plot: Plot, frame: pd.DataFrame, *, narrow: bool, options: dict[str, An
 
 
 def _rasterise(figure: Figure) -> None:
-    """Turns marks into an image where a drawing has more of them than a page should carry as SVG."""
+    """Turns marks into an image where a drawing has more of them than a page should carry as SVG; lines stay lines."""
     for ax in figure.axes:
-        for artist in [*ax.collections, *ax.lines]:
-            offsets = artist.get_offsets() if hasattr(artist, "get_offsets") else artist.get_xydata()
-            if len(offsets) > MOST_MARKS:
+        marks = [(dots, len(dots.get_offsets())) for dots in ax.collections]
+        marks += [(line, len(line.get_xydata())) for line in ax.lines if line.get_marker() not in ("None", "", None)]
+        for artist, count in marks:
+            if count > MOST_MARKS:
                 artist.set_rasterized(True)
 
 
@@ -160,7 +163,32 @@ def _clean(element: ET.Element, used: set[str], prefix: str) -> None:
             value = value if key.startswith("data-") else _NUMBER.sub(_rounded, value)
         if key in ("style", "fill", "stroke"):
             value = _restyled(value)
+        if key == "d":
+            value = _thinned(value)
         attributes[key] = " ".join(value.split()) if key in ("d", "style") else value
+
+
+def _thinned(path: str) -> str:
+    """Returns a path of straight lines without the points nobody sees: those within half a px of the one before.
+
+    A curve of a thousand steps becomes one of at most a few hundred points; other commands are left as they are.
+    """
+    words = path.split()
+    if len(words) < 3 * LONG_PATH or set(words[::3]) - {"M", "L", "z"} or "z" in words[:-1]:
+        return path
+    closed = words[-1] == "z"
+    numbers = [float(word) for i, word in enumerate(words[: len(words) - closed]) if i % 3]
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if words[3::3].count("M"):
+        return path
+    kept = points[:1]
+    for i, (x, y) in enumerate(points[1:], start=1):
+        near = abs(x - kept[-1][0]) < SEEN and abs(y - kept[-1][1]) < SEEN
+        flat = i + 1 < len(points) and y == kept[-1][1] == points[i + 1][1]
+        if i + 1 == len(points) or not (near or flat):
+            kept.append((x, y))
+    drawn = " L ".join(f"{x:.1f} {y:.1f}".replace(".0", "") for x, y in kept)
+    return f"M {drawn}" + (" z" if closed else "")
 
 
 def _rounded(match: re.Match[str]) -> str:

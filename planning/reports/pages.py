@@ -21,6 +21,7 @@ from planning.reports import record, site, tables, words
 from planning.reports.record import Run, Step
 
 MOST_NUMBERS, MOST_INPUTS = 4, 4
+MOST_BYTES = 250_000
 _UNIT = re.compile(r"^(.*?\d)((?:\u202f|\u00a0)?(?:%|bn|m|k)|[\u4e00-\u9fff]+)$")
 _LONG = 12
 
@@ -37,7 +38,12 @@ def render_step(run_folder: str | Path, notebook: str) -> Path:
 
 def _write_step(run: Run, step: Step) -> Path:
     with language.use(_language(run, step)):
-        return site.write(run.folder / f"{step.notebook}.html", _step_page(run, step))
+        # A page of many long tables shows fewer rows of each, until it is small enough to be mailed.
+        for cells in (tables.MOST_CELLS, tables.MOST_CELLS // 3, tables.MOST_CELLS // 9):
+            text = _step_page(run, step, cells)
+            if len(text.encode()) <= MOST_BYTES:
+                break
+        return site.write(run.folder / f"{step.notebook}.html", text)
 
 
 def render_run(run_folder: str | Path) -> Path:
@@ -57,7 +63,7 @@ def _language(run: Run, step: Step | None) -> str:
 # ---------------------------------------------------------------------------------------------- a notebook's page
 
 
-def _step_page(run: Run, step: Step) -> str:
+def _step_page(run: Run, step: Step, cells: int) -> str:
     manifest = step.manifest
     currency = currency_of(run, step)
     headline = manifest.get("answer") if not step.failed else ""
@@ -67,7 +73,7 @@ def _step_page(run: Run, step: Step) -> str:
         state=words.state(step.status), headline=headline or words.broken(step),
         lede=manifest.get("lede", "") if headline else words.kept(run), reuse=words.reuse(step),
         causes=words.causes(step), numbers=key_numbers(manifest) if headline else [],
-        sections=[_section(step, section, currency) for section in manifest.get("sections", [])],
+        sections=[_section(step, section, currency, cells) for section in manifest.get("sections", [])],
         cannot_tell=manifest.get("cannot_tell", []), left_out=_left_out(manifest.get("left_out", [])),
         downloads=_downloads(step), facts=_facts(run, step), inputs=_folded(run, step), code=_code(run, step.notebook),
         notebook_file=_existing(run, f"{step.notebook}.notebook.html", f"{step.notebook}.ipynb"),
@@ -75,19 +81,19 @@ def _step_page(run: Run, step: Step) -> str:
     )  # fmt: skip
 
 
-def _section(step: Step, section: dict[str, Any], currency: str) -> dict[str, Any]:
-    items = [_item(step, item, currency) for item in section.get("items", [])]
+def _section(step: Step, section: dict[str, Any], currency: str, cells: int) -> dict[str, Any]:
+    items = [_item(step, item, currency, cells) for item in section.get("items", [])]
     why = [line for line in str(section.get("why", "")).split("\n") if line.strip()]
     return {"finding": section.get("finding", ""), "why": why, "items": [item for item in items if item]}
 
 
-def _item(step: Step, item: dict[str, str], currency: str) -> dict[str, Any] | None:
+def _item(step: Step, item: dict[str, str], currency: str, cells: int) -> dict[str, Any] | None:
     kind, name = item.get("kind"), item.get("name", "")
     if kind == "chart" and name in step.manifest.get("charts", {}):
         return chart_of(step, name)
     if kind == "table" and name in step.manifest.get("tables", {}):
         entry = step.manifest["tables"][name]
-        shown = tables.view(step.folder, name, entry, currency, f"results/{step.notebook}/")
+        shown = tables.view(step.folder, name, entry, currency, f"results/{step.notebook}/", cells)
         return {"kind": "heat" if isinstance(shown, tables.HeatMap) else "table", "table": shown, "id": f"t-{name}"}
     if kind == "text":
         text = step.manifest.get("sentences", {}).get(name) or item.get("text", "")
@@ -201,7 +207,7 @@ def flow_title(run: Run) -> str:
 def _chapter(step: Step, *, told: bool) -> dict[str, Any]:
     """Returns a step as a chapter of the run's story: its answer, three numbers, and its first picture.
 
-    The chapter whose answer is the page's headline (`told`) does not repeat lede and numbers.
+    The chapter whose answer is the page's headline (`told`) does not repeat it in figures.
     """
     items = [item for section in step.manifest.get("sections", []) for item in section.get("items", [])]
     charts = [item["name"] for item in items if item.get("kind") == "chart"]
@@ -212,7 +218,7 @@ def _chapter(step: Step, *, told: bool) -> dict[str, Any]:
         "reuse": words.reuse(step), "answer": words.broken(step) if failed else step.manifest["answer"],
         "lede": "" if failed or told else step.manifest.get("lede", ""), "causes": words.causes(step),
         "numbers": [] if failed or told else key_numbers(step.manifest)[:3],
-        "chart": chart_of(step, drawn) if drawn and not failed else None,
+        "chart": chart_of(step, drawn) if drawn and not (failed or told) else None,
     }  # fmt: skip
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 
 from planning import charts, language
 from planning.reports import summary_sentences as sentences
-from planning.reports.record import words_of
 
 KEY_NUMBERS = {"annual_targets": ("commit", "target", "stretch", "last_year"), "demand_forecast": ("expected",)}
 MOST_LINES = 8
@@ -159,13 +158,14 @@ def show_deals(step: Any, parts: Parts) -> Any:
     """Shows what separates won from lost deals, or that these data cannot tell."""
     if not (parts.said("deal_postmortem") and step.has("deal_postmortem", "weights")):
         return _refused(step, parts, "deal_postmortem", "deals")
+    from planning.deals import vocabulary
+
     manifest = parts.manifests["deal_postmortem"]
     weights = step.result("deal_postmortem", "weights").sort_values("share", ascending=False)
     step.finding("deals", manifest["answer"], manifest.get("lede", ""))
-    name = next(column for column in ("label", "family") if column in weights)
-    frame = weights.assign(
-        label=weights[name].astype(str).map(words_of), value=weights["share"], lo=weights["lo90"], hi=weights["hi90"]
-    ).reset_index(drop=True)
+    names = [vocabulary.family_name(family) for family in weights["family"]]
+    frame = weights.assign(label=names, value=weights["share"], lo=weights["lo90"], hi=weights["hi90"])
+    frame = frame.reset_index(drop=True)
     rows = [(row.label, language.percent(row.value)) for row in frame.itertuples()]
     heading, interval = sentences.weights_words()
     shown = [c for c in ("label", "value", "lo", "hi", "band_lo", "band_hi") if c in frame]

@@ -89,21 +89,28 @@ def read_frame(folder: Path, entry: dict[str, Any]) -> pd.DataFrame:
     return file.read(columns=known or None).to_pandas()
 
 
-def view(folder: Path, name: str, entry: dict[str, Any], currency: str = "", base: str = "") -> Table | HeatMap:
-    """Returns the table `name` of the manifest in `folder` as a page shows it; `base` leads from the page to it."""
+def view(
+    folder: Path, name: str, entry: dict[str, Any], currency: str = "", base: str = "", most: int = MOST_CELLS
+) -> Table | HeatMap:
+    """Returns the table `name` of the manifest in `folder` as a page shows it; `base` leads from the page to it.
+
+    At most `most` cells are shown.
+    """
     frame = read_frame(folder, entry)
     if entry.get("heat") and not frame.empty:
         return heat_map(frame, name, entry)
-    return table(frame, name, entry, currency, base)
+    return table(frame, name, entry, currency, base, most)
 
 
-def table(frame: pd.DataFrame, name: str, entry: dict[str, Any], currency: str = "", base: str = "") -> Table:
+def table(
+    frame: pd.DataFrame, name: str, entry: dict[str, Any], currency: str = "", base: str = "", most: int = MOST_CELLS
+) -> Table:
     """Returns `frame` as a table: its first rows where it is long, folded beyond OPEN_ROWS or when asked for."""
     specs = [spec for spec in entry.get("columns", []) if spec["name"] in frame.columns]
     if not specs:
         specs = [{"name": str(column), "label": str(column), "format": "text"} for column in frame.columns]
     columns = [cells.column(frame, spec, currency) for spec in specs]
-    shown = frame.head(min(MOST_ROWS, max(MOST_CELLS // max(len(columns), 1), OPEN_ROWS)))
+    shown = frame.head(min(MOST_ROWS, max(most // max(len(columns), 1), OPEN_ROWS)))
     written = [[column.write(value) for value in shown[column.name]] for column in columns]
     rows = [list(row) for row in zip(*written, strict=True)] if written else []
     total = _total(entry.get("total"), columns)

@@ -194,3 +194,13 @@ def test_every_role_can_be_read_on_paper_in_light_and_dark():
     assert {role: style.ROLES[role] for role in ("ink", "plan", "risk")} == {
         r: light_colours[r] for r in ("ink", "plan", "risk")
     }
+
+
+def test_a_curve_of_thousands_of_steps_keeps_its_shape_in_few_points():
+    x = np.linspace(0, 100, 5000)
+    frame = pd.DataFrame({"x": x, "series": "a", "y": np.floor(10 * np.sin(x / 20) ** 2)})
+    text = save.to_svg(save.draw(charts.lines, frame, narrow=False), name="s", title="", alt="x")
+    path = max(re.findall(r' d="([^"]+)"', text), key=len)
+    assert 20 < path.count("L") < 400 and len(text) < 20_000
+    heights = {round(float(y), 0) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", path)}
+    assert len(heights) == 10, "each step is there"

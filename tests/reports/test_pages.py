@@ -187,3 +187,20 @@ def test_money_columns_are_scaled_and_percents_told():
 def test_the_script_and_style_carry_no_comments_into_the_page():
     assert "/*" not in site.style_sheet() and "\n//" not in site.script()
     assert "</script" not in site.script() and "</style" not in site.style_sheet()
+
+
+def test_a_page_of_many_long_tables_stays_small(tmp_path, made):
+    folder = made.make_run(tmp_path)
+    path = folder / "results" / "demand_forecast" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    long = pd.DataFrame({f"column_{i}": range(400) for i in range(12)}) * 1.000001
+    long.to_parquet(path.parent / "tables" / "long.parquet")
+    columns = [{"name": name, "label": name, "format": "number"} for name in long]
+    for i in range(8):
+        entry = {"title": f"Long {i}", "parquet": "tables/long.parquet", "csv": "tables/long.csv", "columns": columns}
+        manifest["tables"][f"long_{i}"] = entry | {"details": True, "total": None, "heat": None, "rows": 400}
+        manifest["sections"][0]["items"].append({"kind": "table", "name": f"long_{i}"})
+    path.write_text(json.dumps(manifest))
+    text = pages.render_step(folder, "demand_forecast").read_text(encoding="utf-8")
+    assert len(text.encode()) < 250_000
+    assert text.count("of 400 rows.") == 8 and text.count('href="results/demand_forecast/tables/long.csv"') == 8

@@ -175,7 +175,7 @@ def test_a_summary_in_chinese_reads_an_english_part(tmp_path):
 
 def test_weights_are_drawn_with_their_intervals(tmp_path):
     weights = pd.DataFrame({
-        "family": ["product_fit", "price"], "share": [0.7, 0.3], "lo90": [0.6, 0.2], "hi90": [0.8, 0.4],
+        "family": ["product", "price"], "share": [0.7, 0.3], "lo90": [0.6, 0.2], "hi90": [0.8, 0.4],
         "band_lo": [0.5, 0.1], "band_hi": [0.9, 0.5],
     })  # fmt: skip
     said = summary(
