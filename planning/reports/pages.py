@@ -192,6 +192,7 @@ def _run_page(run: Run) -> str:
         data_to=site.mast_date(as_of(run, teller)), shape=run.shape, state=words.state(run.status), headline=headline,
         lede=lede, causes=causes, numbers=[] if run.failed else key_numbers(manifest),
         steps=[_chapter(step, told=step is teller and not run.failed) for step in run.steps],
+        changes=next((path.name for path in sorted(run.folder.glob("diff-*.html"))), ""),
         cannot_tell=_distinct(lines), facts=_facts(run, None), inputs=_folded(run, None),
         log_file=_existing(run, "logs/run.log"),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from planning.runs import emit
+from planning.runs import emit, registry
 
 COLUMNS = ["notebook", "table", "key", "column", "before", "after", "change", "relative"]
 _EQUAL = 1e-9
@@ -38,6 +38,23 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
         "steps": _changed(_statuses(before), _statuses(after)),
         "numbers": numbers(Path(before["folder"]), Path(after["folder"])),
     }
+
+
+def page_against_the_run_before(folder: Path) -> Path | None:
+    """Writes the page that compares a good run with the last good one of the same flow and given parameters.
+
+    Returns its path; None where the run did not go well or none came before it.
+    """
+    from planning.reports.compare import render_diff
+
+    record = registry.read(folder)
+    if record is None or record["status"] not in registry.GOOD:
+        return None
+    for earlier in registry.runs(folder.parent.parent, flow=record["flow"]):
+        alike = earlier["status"] in registry.GOOD and earlier.get("given") == record.get("given")
+        if alike and earlier["id"] < record["id"]:
+            return render_diff(folder, compare(earlier, record))
+    return None
 
 
 def _parameters(record: Mapping[str, Any]) -> dict[str, Any]:
