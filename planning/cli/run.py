@@ -20,6 +20,9 @@ from planning.errors import NotebookError
 @click.option("--force", is_flag=True, help="Run every step, even where nothing has changed.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one notebook may take.")
 @click.option("--cell-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one cell may take.")
+@click.option(
+    "--scenario", metavar="NAME", help="Take the parameters kept in scenarios/NAME.toml; -p goes before them."
+)
 @click.option("--each", metavar="NAME[=A,B]", help="One run for each value of a parameter.")
 @click.option("--engine", default="local", show_default=True, help="With --each: local or dask://HOST:PORT.")
 @common.guarded
@@ -30,6 +33,7 @@ def command(
     force: bool,
     timeout: float | None,
     cell_timeout: float | None,
+    scenario: str | None,
     each: str | None,
     engine: str,
     as_json: bool,
@@ -44,14 +48,13 @@ def command(
     """
     from planning.runs import launch, progress
 
+    given = {**(launch.scenario(scenario) if scenario else {}), **launch.parameters_of(parameters)}
     options = {"jobs": jobs, "timeout": timeout, "cell_timeout": cell_timeout, "force": force}
     options["show"] = progress.Silent() if as_json else progress.for_stream()
     if each is not None:
-        tell_each(
-            launch.start_each(target, each, given=launch.parameters_of(parameters), engine=engine, **options), as_json
-        )
+        tell_each(launch.start_each(target, each, given=given, engine=engine, **options), as_json)
         return
-    record = launch.start(target, given=launch.parameters_of(parameters), **options)
+    record = launch.start(target, given=given, **options)
     tell(record, as_json)
 
 

@@ -187,7 +187,7 @@ class Delivery(Section):
 class Run(Section):
     """How notebooks are executed: cold or warm kernels, how many at once, how many seconds one may take."""
 
-    kernel: Literal["cold", "warm"] = "cold"
+    kernel: Literal["cold", "warm"] = "warm"
     jobs: int = Field(2, ge=1, le=64)
     timeout: int = Field(600, ge=1)
     retries: int = Field(0, ge=0, le=9)

@@ -110,14 +110,14 @@ class WarmKernels(Kernels):
         super().close()
 
 
-def source(kind: str, jobs: int, notebooks: Iterable[Path] = ()) -> Kernels:
+def source(kind: str, jobs: int, notebooks: Iterable[Path] = (), *, why: str = "") -> Kernels:
     """Returns the kernels of a run: warm ones where asked and where they pass their self-test, else cold ones.
 
     notebooks: what will be executed; the modules they import are imported once, before the first fork.
     """
     limits = warm.thread_limits(jobs)
     if kind != "warm":
-        return Kernels(limits, "as [run] kernel says")
+        return Kernels(limits, why or "as [run] kernel says")
     if not sys.platform.startswith("linux"):
         return Kernels(limits, f"warm kernels are not tested on {sys.platform}")
     try:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from planning import config
-from planning.errors import UsageError
+from planning.errors import UsageError, did_you_mean
 from planning.runs import layout, parameters, plan, progress, registry, runner
 
 
 def parameters_of(pairs: Iterable[str]) -> dict[str, str]:
     """Returns the `name=value` texts of a command line as a dict."""
     return parameters.from_command_line(pairs)
+
+
+def scenario(name: str, root: str | Path | None = None) -> dict[str, Any]:
+    """Returns the parameters kept in `scenarios/<name>.toml`; UsageError names the nearest."""
+    folder = layout.workspace(root) / "scenarios"
+    known = [path.stem for path in sorted(folder.glob("*.toml"))]
+    if name not in known:
+        raise UsageError(
+            f"there is no scenario '{name}'.{did_you_mean(name, known)} Kept: {', '.join(known) or 'none'}."
+        )
+    try:
+        return dict(tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))["parameters"])
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"scenarios/{name}.toml: cannot be read ({error}). Keep it again from the panel.") from None
 
 
 def start(

@@ -24,6 +24,8 @@ from planning.runs.folder import RunFolder, sweep, utc_now
 from planning.runs.plan import Plan, Planned
 from planning.runs.step import CONTEXT
 
+# Importing everything once costs about as much as two notebooks spend on their own imports.
+WORTH_WARMING = 2
 RANK = ("cancelled", "interrupted", "timeout", "died", "failed")
 
 
@@ -78,7 +80,9 @@ def make_pages(folder: Path) -> str:
     """Makes the run's pages; returns why not, where that failed: a page never changes what a run is."""
     try:
         from planning.reports.pages import render_run
+        from planning.runs.diff import page_against_the_run_before
 
+        page_against_the_run_before(folder)
         render_run(folder)
     except Exception as error:
         return f"pages could not be made: {type(error).__name__}: {error}"
@@ -167,6 +171,12 @@ class Running:
         for name, step in list(left.items()):
             states = {before: self.steps[before]["status"] for before in step.before}
             if any(state in ("waiting", "running") for state in states.values()) and not self.reason:
+                continue
+            absent = [table for table in step.declared.tables if table not in self.settings.sources]
+            if absent and len(self.steps) > 1 and not self.reason:
+                # A company without this table still gets the rest of its plan.
+                self._skip(name, f"workbench.toml names no [sources.{'], [sources.'.join(absent)}]")
+                left.pop(name)
                 continue
             missing = [before for before in sorted(step.required) if states[before] not in ("ok", "reused")]
             if missing or self.reason:
@@ -292,7 +302,10 @@ class Running:
         with self.mutex:
             if self.kernels is None:
                 notebooks = [step.declared.path for step in self.plan.steps]
-                self.kernels = kernels.source(self.settings.run.kernel, self.options.jobs, notebooks)
+                kind, why = self.settings.run.kernel, ""
+                if kind == "warm" and len(notebooks) < WORTH_WARMING:
+                    kind, why = "cold", "one notebook starts sooner without a warm process"
+                self.kernels = kernels.source(kind, self.options.jobs, notebooks, why=why)
             self.folder.record["kernel"] = {"kind": self.kernels.kind, "why": self.kernels.why}
         return self.kernels
 

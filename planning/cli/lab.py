@@ -1,0 +1,46 @@
+"""`planning lab`: JupyterLab on the notebooks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from planning.cli import common
+
+
+@click.command(short_help="Open JupyterLab on the notebooks.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port on this machine (default: a free one from 8888).")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser; print the address.")
+@common.guarded
+def command(port: int | None, no_browser: bool, as_json: bool) -> None:
+    """Opens JupyterLab on this workspace, starting at its home notebook.
+
+    It listens on this machine only.
+
+    \b
+    planning lab
+    planning lab --no-browser --port 8899
+    """
+    from planning.runs import layout
+
+    root = layout.workspace()
+    words = arguments(root, port, no_browser)
+    if as_json:
+        common.show({"command": words, "folder": str(root)}, True)
+        return
+    os.chdir(root)
+    os.environ["PLANNING_WORKSPACE"] = str(root)
+    os.execv(words[0], words)
+
+
+def arguments(root: Path, port: int | None, no_browser: bool) -> list[str]:
+    """Returns the command that starts JupyterLab on a workspace."""
+    home = "/lab/tree/notebooks/home.ipynb" if (root / "notebooks" / "home.ipynb").is_file() else "/lab/tree/notebooks"
+    words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1"]
+    words += [f"--LabApp.default_url={home}", "--KernelManager.transport=ipc" if os.name == "posix" else ""]
+    words += [f"--ServerApp.port={port}"] if port else []
+    words += ["--no-browser"] if no_browser else []
+    return [*[word for word in words if word], *(["--allow-root"] if os.name == "posix" and os.getuid() == 0 else [])]
