@@ -160,6 +160,8 @@ def past_log(
     end = pd.to_datetime(adjustments["to"])
     over = end <= panel.months[-1] + pd.offsets.MonthEnd(0)
     future = adjustments[(pd.to_datetime(adjustments["to"]).isna() | (end >= start)) & ~over]
+    if "made_on" not in adjustments:
+        return None, future
     past = adjustments[over].assign(asof=pd.to_datetime(adjustments["made_on"]).dt.to_period("M").dt.start_time)
     rows = []
     for asof, group in past.groupby("asof", sort=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +11,6 @@ from planning.targets.policy import make_policy
 
 REGIONS = ("East", "North", "South")
 LINES = ("Drives", "Pumps", "Sensors", "Valves")
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
