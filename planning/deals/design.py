@@ -17,7 +17,7 @@ from planning.deals.columns import Column
 MAX_LEVELS = 300
 BIG_LEVELS, BIG_ROWS = 1200, 30_000
 MAX_BINS = 128
-BENDS = 5
+BENDS, FEWER_BENDS, MANY_NUMBERS = 5, 3, 15
 SMALL_CLASS = 5
 SORTED_FROM = 12
 
@@ -139,12 +139,14 @@ def build_design(
     """Builds the columns of the given fields, grouped by family; `coarse` numbers become six classes of size."""
     ordered = sorted(columns, key=lambda name: list(dict.fromkeys(family_of.values())).index(family_of[name]))
     terms = []
+    many = sum(column.kind == "number" for column in columns.values()) > MANY_NUMBERS
+    bends = FEWER_BENDS if many else BENDS
     sizes = {name: columns[name].values.nunique() for name in ordered if columns[name].kind == "category"}
     largest = max(sizes, key=sizes.get, default=None)
     for name in ordered:
         column, family = columns[name], family_of[name]
         if column.kind == "number":
-            terms.append(number_term(name, family, column.values.to_numpy(), 6 if name in coarse else MAX_BINS))
+            terms.append(number_term(name, family, column.values.to_numpy(), 6 if name in coarse else MAX_BINS, bends))
         else:
             room = BIG_LEVELS if name == largest and len(column.values) <= BIG_ROWS else MAX_LEVELS
             terms.append(category_term(name, family, column.values, room))
@@ -203,14 +205,14 @@ def category_term(name: str, family: str, values: pd.Series, room: int = MAX_LEV
     return Term(name, family, "category", table, (group,) * width, levels=levels, pooled=pooled)
 
 
-def number_term(name: str, family: str, values: np.ndarray, bins: int = MAX_BINS) -> Term:
+def number_term(name: str, family: str, values: np.ndarray, bins: int = MAX_BINS, most: int = BENDS) -> Term:
     """A standardised slope, a few smooth bends and, where values are missing, a column that says so."""
     known = values[~np.isnan(values)]
     edges, centres, weights = _bins(known, bins)
     scaled = _scaled(centres)
     slope = _standard(scaled, weights)
     parts, groups = [slope[:, None]], [f"{family}: slopes"]
-    bends = _bends(slope, weights, min(BENDS, len(centres) - 2))
+    bends = _bends(slope, weights, min(most, len(centres) - 2))
     if bends.shape[1]:
         parts.append(bends)
         groups += [f"{family}: bends"] * bends.shape[1]

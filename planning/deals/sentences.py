@@ -20,6 +20,7 @@ def headline(weights: pd.DataFrame) -> str:
     """Returns what separates won from lost deals, the strongest families first."""
     clear = weights[weights["p_zero"] <= 0.05]
     names = [family_name(name) for name in clear["family"][:2]]
+    names[1:] = [name.lower() for name in names[1:]]
     share = percent(float(clear["share"][:2].sum()))
     if len(names) < 2:
         return _("{family} separates won from lost deals: {share} of the explained difference").format(

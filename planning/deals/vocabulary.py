@@ -47,8 +47,8 @@ def verdict(word: str) -> str:
 def labels() -> dict[str, str]:
     """Returns the headings of tables and key numbers by column name."""
     return {
-        "family": _("Family of causes"), "share": _("Share"), "lo90": _("90 % interval from"), "hi90": _("to"),
-        "p_zero": _("p-value of no weight"), "band_lo": _("With an unrecorded cause from"), "band_hi": _("to "),
+        "family": _("Family of causes"), "share": _("Share"), "lo90": _("Interval from"), "hi90": _("to"),
+        "p_zero": _("p-value of no weight"), "band_lo": _("With an unrecorded cause from"), "band_hi": _("to"),
         "n_fields": _("Fields"), "share_abs": _("Share by mean size"), "deal_id": _("Deal"), "lever": _("Lever"),
         "now": _("Was"), "moved_to": _("Moved to"), "chance": _("P(won | lost)"), "region": _("Region"),
         "line": _("Product line"), "amount": _("Amount"), "owner_id": _("Person"), "person": _("Person"),
@@ -56,7 +56,7 @@ def labels() -> dict[str, str]:
         "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owner"),
         "check_on": _("Check on"), "practice": _("Practice"), "points": _("Win rate, points"),
         "q": _("False discovery"),
-        "points_lo": _("90 % interval from"), "points_hi": _("to"), "verdict": _("Verdict"), "wins": _("Won"),
+        "points_lo": _("Interval from"), "points_hi": _("to"), "verdict": _("Verdict"), "wins": _("Won"),
         "p_top": _("P(best fifth)"), "effect": _("Beyond their deals, log-odds"), "competitor": _("Competitor"),
         "win_rate": _("Win rate"), "expected_rate": _("Expected of these deals"), "adjusted_rate": _("Like for like"),
         "stage": _("Stage"), "entered": _("Entered"), "moved_on": _("Moved on"), "left": _("Ended here"),

@@ -20,6 +20,7 @@ from planning.deals.design import Design
 CHUNK = 16_384
 AVERAGED_WORK = 3e9
 VARIANCE_LIMITS = (1e-6, 25.0)
+NEGLIGIBLE = 2e-4
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,10 @@ def symmetric_inverse(matrix: np.ndarray, penalty: np.ndarray) -> np.ndarray:
         work.flat[:: len(work) + 1] += ridge * scale
         factor, failed = linalg.lapack.dpotrf(work, lower=1)
         if not failed:
-            inverse, _ = linalg.lapack.dpotri(factor, lower=1)
-            lower = np.tril(inverse, -1)
-            return lower + lower.T + np.diag(np.diag(inverse))
+            lower, _ = linalg.lapack.dpotri(factor, lower=1)  # its upper part stays zero, as dpotrf leaves it
+            inverse = lower + lower.T
+            inverse.flat[:: len(work) + 1] *= 0.5
+            return inverse
     return np.linalg.pinv(work)
 
 
@@ -133,7 +135,7 @@ def variance_steps(
             step = np.where(same, np.clip(1.8 * step, -2, 2), step)
         previous = step
         variances = np.clip(variances * np.exp(step), *VARIANCE_LIMITS)
-        if np.all((np.abs(step) < tolerance) | (variances <= 1.5 * VARIANCE_LIMITS[0])):
+        if np.all((np.abs(step) < tolerance) | (variances <= NEGLIGIBLE)):
             break
     return b, variances
 

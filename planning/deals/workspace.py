@@ -11,8 +11,10 @@ import pandas as pd
 from planning.deals import casemix, change, funnel, lostdeals, reasons
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
+from planning.deals.grading import Grading, grade_leads
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, snapshot
+from planning.errors import DataError
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
 OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "engineering", "price_gap": "pricing"}
@@ -138,3 +140,56 @@ def _levers(mortem: PostMortem, counter: Counterfactual, by_id: pd.DataFrame) ->
     recent = best[best["closed_date"] >= mortem.split] if "closed_date" in best else best
     improve = lostdeals.improvements(counter.totals, OWNERS, mortem.as_of)
     return {"levers": improve, "second_look": recent if len(recent) >= 10 else best}
+
+
+@dataclass(frozen=True)
+class LeadGrades:
+    """The grading (None with `reason` when it was refused), the open leads graded, and the time every lead was "
+    "given."""
+
+    grading: Grading | None
+    open_leads: pd.DataFrame
+    follow_up_days: int
+    n: int
+    reason: str = ""
+    left_out: tuple[tuple[str, int], ...] = ()
+
+
+def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades:
+    """Grades a step's deals by what was known when they were created: won within the usual time, or not."""
+    deals = step.table("deals")
+    as_of = _as_of(deals, step)
+    families = at_creation(workspace_families(step.path("families.toml"), list(deals.columns)))
+    return grade_workspace(deals[deals["created_date"] <= as_of], families, as_of, hot=hot, cold=cold)
+
+
+def at_creation(families: Families) -> Families:
+    """Only the fields that are known when a lead comes in."""
+    known = {name: when for name, when in families.known_at.items() if str(when).casefold() in ("creation", "lead")}
+    fields = {family: tuple(n for n in members if n in known) for family, members in families.fields.items()}
+    return Families({family: members for family, members in fields.items() if members}, known, families.trust)
+
+
+def grade_workspace(
+    deals: pd.DataFrame, families: Families, as_of: pd.Timestamp, *, hot: float = 0.2, cold: float = 0.5
+) -> LeadGrades:
+    """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open."""
+    days = (deals["closed_date"] - deals["created_date"]).dt.days
+    follow_up = int(days.quantile(0.9)) if days.notna().any() else 90
+    had_time = deals["created_date"] + pd.Timedelta(days=follow_up) <= as_of
+    in_time = days <= follow_up
+    outcome = pd.Series("lost", index=deals.index, dtype=object)
+    outcome[(deals["outcome"] == "won") & in_time] = "won"
+    outcome[~had_time] = "open"
+    rows = deals.assign(outcome=outcome)
+    left_out = (("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),)
+    try:
+        grading = grade_leads(rows, families=families, hot=hot, cold=cold)
+    except DataError as error:
+        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), str(error), left_out)
+    waiting = deals.loc[(deals["outcome"] == "open"), "deal_id"]
+    leads = grading.leads[grading.leads["deal_id"].isin(waiting)]
+    keep = [name for name in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if name in deals]
+    open_leads = leads[["deal_id", "probability", "grade"]].merge(deals[keep], on="deal_id")
+    open_leads = open_leads.sort_values("probability", ascending=False, kind="stable").reset_index(drop=True)
+    return LeadGrades(grading, open_leads, follow_up, int(had_time.sum()), "", left_out)

@@ -1,0 +1,116 @@
+"""What the lead grades say in words: numbers in, text out, in the current language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from planning.language import _, interval, ngettext, number, percent
+
+
+def title() -> str:
+    """Returns the page's name."""
+    return _("Lead grades")
+
+
+def grade_name(name: str) -> str:
+    """Returns a grade as a word."""
+    known = {"hot": _("Hot"), "warm": _("Warm"), "cold": _("Cold")}
+    return known.get(name, name)
+
+
+def headline(grades: pd.DataFrame) -> str:
+    """Returns what the grades were worth on later leads."""
+    by = grades.set_index("grade")["observed"]
+    return _("Of leads graded hot {hot} were won, of warm ones {warm}, of cold ones {cold}").format(
+        hot=percent(by["hot"]), warm=percent(by["warm"]), cold=percent(by["cold"])
+    )
+
+
+def lede(grades: pd.DataFrame, scores: dict[str, Any], follow_up: int) -> str:
+    """Returns whether the promises were kept, and on what they were judged."""
+    kept = int(grades["kept"].sum())
+    if kept == len(grades):
+        first = _("Every grade kept its promise on leads the model had not seen.")
+    else:
+        first = _(
+            "{kept} of {n} grades kept their promise on leads the model had not seen; read the others with care."
+        ).format(kept=number(kept), n=number(len(grades)))
+    return (
+        first
+        + " "
+        + _("Learned on {learned} earlier leads, judged on {n} later ones; won means won within {days} days.").format(
+            learned=number(scores["learned_on"]), n=number(scores["n"]), days=number(follow_up)
+        )
+    )
+
+
+def promise_finding(grades: pd.DataFrame) -> tuple[str, str]:
+    """Returns the claim over promised and observed rates."""
+    kept = int(grades["kept"].sum())
+    claim = _("{kept} of {n} grades inside the rate they promised").format(kept=number(kept), n=number(len(grades)))
+    why = _("The upright line is the rate promised before, the dot the rate that came, with its 90 % interval. "
+            "Grades are "
+            "limits of the calibrated chance, set on the earlier leads.")  # fmt: skip
+    return claim, why
+
+
+def promise_alt(grades: pd.DataFrame) -> str:
+    """Returns the chart in words."""
+    return "; ".join(
+        _("{grade}: promised {promised}, observed {observed} ({range})").format(
+            grade=grade_name(r.grade), promised=percent(r.predicted), observed=percent(r.observed),
+            range=interval(r.observed_lo, r.observed_hi, percent),
+        )
+        for r in grades.itertuples()
+    )  # fmt: skip
+
+
+def time_finding(over_time: pd.DataFrame) -> tuple[str, str]:
+    """Returns how often the promise held period by period."""
+    kept, n = int(over_time["kept"].sum()), len(over_time)
+    claim = _("Over time the promise held in {kept} of {n} cases").format(kept=number(kept), n=number(n))
+    return claim, _(
+        "The later leads in four parts, oldest first. A grade that leaves its interval twice in a row needs a new fit."
+    )
+
+
+def open_finding(open_leads: pd.DataFrame) -> tuple[str, str]:
+    """Returns how many open leads are hot."""
+    hot = int((open_leads["grade"] == "hot").sum())
+    claim = ngettext("{n} open lead is hot now", "{n} open leads are hot now", hot).format(n=number(hot))
+    return claim, _("Open leads by their chance, from what was known when they came in.")
+
+
+def refusal() -> tuple[str, str]:
+    """Returns the refusal's headline and lede."""
+    return (
+        _("These leads cannot be graded yet"),
+        _("At least 400 decided leads and one field known when they came in are needed; below is what was found."),
+    )
+
+
+def cannot_tell(scores: dict[str, Any]) -> tuple[str, str]:
+    """Returns what the grades leave open."""
+    return (
+        _("Why a lead is cold"),
+        _("The grade separates leads (AUC {auc} on later ones), it does not say what would warm one up.").format(
+            auc=number(scores["auc"], 2)
+        ),
+    )
+
+
+def labels() -> dict[str, str]:
+    """Returns the headings of the tables and key numbers."""
+    return {
+        "grade": _("Grade"), "least": _("From a chance of"), "leads": _("Leads"), "predicted": _("Promised"),
+        "lo90": _("Interval from"), "hi90": _("to"), "observed": _("Observed"), "observed_lo": _("Interval from"),
+        "observed_hi": _("to"), "kept": _("Kept"), "period": _("Part"), "deal_id": _("Lead"),
+        "probability": _("Chance"),
+        "owner_id": _("Person"), "region": _("Region"), "line": _("Product line"), "amount_first": _("First amount"),
+        "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
+        "promised": _("promised"), "seen": _("observed"), "yes": _("yes"), "no": _("no"),
+        "chart": _("Share of leads won, by grade"),
+        "severity": _("Severity"), "field": _("Field"), "rule": _("Rule"), "evidence": _("Evidence"),
+    }  # fmt: skip

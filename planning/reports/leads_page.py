@@ -1,0 +1,84 @@
+"""The page of the lead grades: what each grade promised, what it kept, and which open leads are hot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from planning import charts
+from planning.deals import lead_sentences as sentences
+from planning.language import interval, number, percent
+
+if TYPE_CHECKING:
+    from planning.deals.workspace import LeadGrades
+
+RATES = dict.fromkeys(("predicted", "lo90", "hi90", "observed", "observed_lo", "observed_hi"), "percent")
+
+
+def show_answer(step: Any, graded: LeadGrades) -> None:
+    """The rates of the grades on later leads, or that these leads cannot be graded."""
+    step.title(sentences.title())
+    words = sentences.labels()
+    if graded.grading is None:
+        headline, lede = sentences.refusal()
+        step.refuse(headline, f"{lede} {graded.reason}")
+        return
+    grades, scores = graded.grading.grades, graded.grading.scores
+    step.answer(sentences.headline(grades), sentences.lede(grades, scores, graded.follow_up_days))
+    for row in grades.itertuples():
+        step.number(
+            row.grade, row.observed, label=sentences.grade_name(row.grade), text=percent(row.observed),
+            lead=row.grade == "hot",
+            note=f"{words['promised']} {percent(row.predicted)} ({interval(row.lo90, row.hi90, percent)})",
+        )  # fmt: skip
+    step.number("auc", scores["auc"], label=words["auc"], text=number(scores["auc"], 2),
+                note=interval(scores["auc_lo"], scores["auc_hi"], lambda x: number(x, 2)))  # fmt: skip
+
+
+def show_promises(step: Any, graded: LeadGrades) -> None:
+    """Promised against observed, on the later leads and over time."""
+    if graded.grading is None:
+        return
+    words, grades = sentences.labels(), graded.grading.grades
+    step.finding("promises", *sentences.promise_finding(grades))
+    frame = grades.assign(label=[sentences.grade_name(name) for name in grades["grade"]])
+    frame = frame[["label", "predicted", "observed", "observed_lo", "observed_hi"]].rename(
+        columns={"observed_lo": "lo90", "observed_hi": "hi90"}
+    )
+    step.chart("promises_chart", charts.deals.calibration, frame, alt=sentences.promise_alt(grades),
+    title=words["chart"],
+               words={"observed": words["seen"], "predicted": words["promised"]})  # fmt: skip
+    _table(step, "grades", grades, RATES | {"leads": "integer", "least": "percent"}, details=True)
+    over = graded.grading.over_time
+    step.finding("over_time", *sentences.time_finding(over))
+    _table(step, "over_time", over, RATES | {"leads": "integer", "period": "integer"})
+
+
+def show_open(step: Any, graded: LeadGrades) -> None:
+    """Open leads by their chance, the fields refused, and the results other notebooks use."""
+    if graded.grading is None:
+        step.finish()
+        return
+    if len(graded.open_leads):
+        step.finding("open_leads", *sentences.open_finding(graded.open_leads))
+        _table(step, "open_leads", graded.open_leads.head(40),
+               {"probability": "percent", "amount_first": "money", "created_date": "date"},
+               details=len(graded.open_leads) > 12)  # fmt: skip
+    found = graded.grading.findings
+    refused = found[(found["severity"] == "refused") & ~found["rule"].isin(["not_listed"])].drop_duplicates("field")
+    if len(refused):
+        _table(step, "refused", refused[["field", "rule", "evidence"]], {}, details=True)
+    step.cannot_tell(*sentences.cannot_tell(graded.grading.scores))
+    step.finish()
+
+
+def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *, details: bool = False) -> None:
+    words = sentences.labels()
+    shown = frame.reset_index(drop=True)
+    if "grade" in shown:
+        shown = shown.assign(grade=[sentences.grade_name(grade) for grade in shown["grade"]])
+    if "kept" in shown:
+        shown = shown.assign(kept=[words["yes"] if kept else words["no"] for kept in shown["kept"]])
+    step.tabulate(name, shown, headings={c: words[c] for c in shown if c in words},
+                  formats={c: kind for c, kind in formats.items() if c in shown}, details=details)  # fmt: skip

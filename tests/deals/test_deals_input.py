@@ -1,0 +1,201 @@
+"""Exports as they come: types, repeats, contradictions, leaks; every treatment is stated and counted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planning.deals import audit, family_weights
+from planning.deals.columns import read_column
+from planning.deals.drafting import draft
+from planning.deals.families import families_toml, load_families, parse_families
+from planning.deals.outcomes import read_outcomes
+from planning.errors import ConfigError, DataError, UsageError
+
+
+def deals(n: int = 600, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, owner = rng.normal(size=n), rng.integers(0, 15, n)
+    won = rng.random(n) < 1 / (1 + np.exp(-1.2 * x + 0.3))
+    return pd.DataFrame({
+        "deal_id": np.arange(1, n + 1), "fit": x, "owner": np.char.add("P", owner.astype(str)),
+        "outcome": np.where(won, "won", "lost"),
+    })  # fmt: skip
+
+
+FAMILIES = {
+    "product": {"fields": ["fit"]},
+    "skill": {"fields": ["owner"]},
+    "known_at": {"fit": "creation", "owner": "creation"},
+}
+
+
+def rules(frame: pd.DataFrame, **options) -> set[tuple[str, str]]:
+    found = audit(frame, **options)
+    return set(zip(found["rule"], found["field"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (["1,234", "5", "12"], "number"),
+        (["12 %", "5 %", "7 %"], "number"),
+        (["2026-01-05", "2026-02-01", ""], "date"),
+        (["25/12/2026", "01/02/2026"], "date"),
+        (["2026年1月5日", "2026年3月1日"], "date"),
+        (["red", "Red ", "blue"], "category"),
+        (["", None, "n/a"], "constant"),
+        (["same", "same"], "constant"),
+    ],
+)
+def test_kinds_of_columns(texts, kind):
+    assert read_column(pd.Series(texts, name="x", dtype=object)).kind == kind
+
+
+def test_spellings_of_one_level_are_merged():
+    column = read_column(pd.Series(["GTX Pro", "GTXPro", "GTX Pro", "MG"], name="product"))
+    assert column.values.tolist() == ["GTX Pro", "GTX Pro", "GTX Pro", "MG"]
+    assert column.merged == (("GTX Pro", "GTXPro"),)
+
+
+def test_outcomes_in_other_words():
+    states = read_outcomes(pd.Series(["Won", "Lost", "Engaging", "No decision", None], name="s"), "won").state
+    assert states.tolist() == ["won", "lost", "open", "no_decision", "open"]
+    assert read_outcomes(pd.Series([1.0, 0.0], name="s"), "1").state.tolist() == ["won", "lost"]
+    assert read_outcomes(pd.Series([True, False], name="s"), "True").state.tolist() == ["won", "lost"]
+
+
+def test_a_won_value_that_is_not_there_is_wrong_usage():
+    with pytest.raises(UsageError, match="Did you mean 'won'"):
+        read_outcomes(pd.Series(["won", "lost"], name="outcome"), "wom")
+
+
+def test_repeated_rows_are_dropped_counted_and_found():
+    frame = pd.concat([deals(), deals().head(40)], ignore_index=True).drop(columns="deal_id")
+    result = family_weights(frame, families=FAMILIES)
+    assert result.summary["n"] == 600 and result.summary["left_out"]["repeated rows"] == 40
+    assert ("repeated_rows", "(rows)") in set(zip(result.findings["rule"], result.findings["field"], strict=True))
+
+
+def test_without_an_id_deals_are_numbered_by_row():
+    from planning.deals import deal_contributions
+
+    frame = deals().drop(columns="deal_id")
+    ids = deal_contributions(family_weights(frame, families=FAMILIES))["deal_id"]
+    assert ids.tolist() == list(range(1, 601))
+
+
+def test_ids_written_as_floats_come_back_whole():
+    from planning.deals import deal_contributions
+
+    frame = deals().assign(deal_id=lambda f: f["deal_id"].astype(float))
+    assert deal_contributions(family_weights(frame, families=FAMILIES))["deal_id"].tolist() == list(range(1, 601))
+
+
+def test_one_deal_with_two_outcomes_is_left_out():
+    frame = deals()
+    twice = frame.head(5).assign(outcome=lambda f: np.where(f["outcome"] == "won", "lost", "won"), fit=0.5)
+    result = family_weights(pd.concat([frame, twice], ignore_index=True), families=FAMILIES)
+    assert result.summary["n"] == 595 and result.summary["left_out"]["one deal, two outcomes"] == 10
+    assert "contradicting_outcomes" in set(result.findings["rule"])
+
+
+@pytest.mark.parametrize("outcomes", [["won"] * 600, ["open"] * 600, [None] * 600])
+def test_one_outcome_or_none_is_refused_with_a_reason(outcomes):
+    result = family_weights(deals().assign(outcome=outcomes), families=FAMILIES)
+    assert result.refused and result.summary["reasons"] and result.summary["auc"] is None
+
+
+def test_too_few_deals_are_refused():
+    result = family_weights(deals(150), families=FAMILIES)
+    assert result.refused and "at least 100" in result.summary["reasons"][0]
+
+
+def test_awkward_columns_do_not_stop_the_weights():
+    rng, n = np.random.default_rng(4), 900
+    frame = deals(n).assign(
+        text=[f"customer {i} asked for many different things in a long sentence {i * 7}" for i in range(n)],
+        level=np.char.add("L", rng.integers(0, 5000, n).astype(str)), empty=None, constant=1.0,
+        rare=np.where(rng.random(n) < 0.05, rng.normal(size=n), np.nan), flag=rng.random(n) < 0.5,
+        amount=np.where(rng.random(n) < 0.3, 0, rng.lognormal(9, 1, n)),
+        infinite=np.where(rng.random(n) < 0.01, np.inf, 1.0),
+    )  # fmt: skip
+    fields = ["text", "level", "empty", "constant", "rare", "flag", "amount", "infinite"]
+    families = FAMILIES | {
+        "more": {"fields": fields},
+        "known_at": FAMILIES["known_at"] | dict.fromkeys(fields, "creation"),
+    }
+    result = family_weights(frame, families=families, refits=20)
+    assert not result.refused and np.isfinite(result.weights["share"]).all()
+    found = set(zip(result.findings["rule"], result.findings["field"], strict=True))
+    assert {("free_text", "text"), ("constant", "empty"), ("constant", "constant"), ("zero_amounts", "amount")} <= found
+
+
+def test_leaks_are_refused():
+    frame = deals(1000)
+    won = (frame["outcome"] == "won").to_numpy()
+    frame = frame.assign(
+        loss_note=np.where(won, None, "x1"), signed_days=np.where(won, 5.0, 90.0) + np.arange(1000) % 7,
+        grade=np.where(won, "hot", "cold"), elapsed_days=np.arange(1000) % 50,
+    )  # fmt: skip
+    found = rules(frame)
+    assert ("one_outcome_only", "loss_note") in found and ("one_field_auc", "signed_days") in found
+    assert ("one_field_auc", "grade") in found and ("name_after_the_fact", "elapsed_days") in found
+
+
+def test_fields_without_known_at_or_known_at_closing_are_refused_and_listed():
+    families = {"product": {"fields": ["fit"]}, "skill": {"fields": ["owner"]}, "known_at": {"fit": "closing"}}
+    result = family_weights(deals(), families=families)
+    assert result.refused
+    assert result.summary["refused_fields"] == {"fit": "known_at_closing", "owner": "no_known_at"}
+
+
+def test_a_family_without_fields_is_not_measured_and_not_zero():
+    result = family_weights(deals(), families=FAMILIES | {"price": {"fields": []}})
+    assert result.summary["not_measured"] == ["price"]
+    assert "price" not in set(result.weights["family"])
+
+
+def test_round_amounts_and_truncation_are_found():
+    rng, n = np.random.default_rng(6), 2000
+    won = rng.random(n) < 0.4
+    amount = np.where(won & (rng.random(n) < 0.8), rng.integers(5000, 90000, n), 1000 * rng.integers(5, 90, n))
+    created = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 300, n), unit="D")
+    closed = created + pd.to_timedelta(rng.integers(5, 120, n), unit="D")
+    frame = pd.DataFrame(
+        {"amount": amount, "created": created, "closed": closed, "outcome": np.where(won, "won", "lost")}
+    )
+    assert ("round_amounts", "amount") in rules(frame)
+    assert "truncation" not in {rule for rule, _ in rules(frame)}
+    late = frame[frame["closed"] >= "2025-05-01"]
+    assert "truncation" in {rule for rule, _ in rules(late)}
+
+
+def test_families_files_say_what_is_wrong(tmp_path):
+    with pytest.raises(ConfigError, match="is in \\[a\\] and in \\[b\\]"):
+        parse_families({"a": {"fields": ["x"]}, "b": {"fields": ["x"]}}, "f.toml")
+    with pytest.raises(ConfigError, match="unknown key 'feilds'"):
+        parse_families({"a": {"fields": ["x"], "feilds": []}}, "f.toml")
+    with pytest.raises(UsageError, match="no such file"):
+        load_families(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="Did you mean 'fit'"):
+        family_weights(deals(), families={"a": {"fields": ["fitt"]}})
+
+
+def test_a_draft_reads_back_and_stays_silent_where_it_cannot_tell(tmp_path):
+    frame = deals().assign(
+        **{'Total "Days" open': 3.5, "zz": np.arange(600) % 9, "客户行业": np.where(np.arange(600) % 2, "水", "电")}
+    )
+    drafted = draft(frame, outcome="outcome", won="won")
+    path = tmp_path / "f.toml"
+    path.write_text(families_toml(drafted.families, {"zz": "note"}), encoding="utf-8")
+    table = load_families(path)
+    assert table.family_of == drafted.families.family_of
+    assert table.family_of["客户行业"] == "customer" and table.known_at["客户行业"] == "creation"
+    assert "zz" not in table.known_at
+
+
+def test_a_column_twice_or_no_rows_is_a_data_error():
+    with pytest.raises(DataError, match="twice"):
+        audit(pd.concat([deals(), deals()[["fit"]]], axis=1))
+    with pytest.raises(DataError, match="no row"):
+        audit(deals().head(0))

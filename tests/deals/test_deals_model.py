@@ -1,0 +1,140 @@
+"""The win model against plain second implementations and a truth that is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planning.deals import deal_contributions, family_weights
+from planning.deals.calibrate import confounding_band
+from planning.deals.columns import read_column
+from planning.deals.design import build_design
+from planning.deals.heldout import delong
+from planning.deals.levers import counterfactual
+from planning.deals.simulate import simulate_deals
+from planning.deals.winmodel import Solver, fit, symmetric_inverse
+
+
+def table_of(world) -> dict:
+    families = {name: {"fields": fields} for name, fields in world.families.items()}
+    return families | {"known_at": {field: "creation" for fields in world.families.values() for field in fields}}
+
+
+@pytest.fixture(scope="module")
+def world():
+    return simulate_deals(3000, seed=11)
+
+
+@pytest.fixture(scope="module")
+def weighed(world):
+    return family_weights(world.deals, families=table_of(world), refits=40)
+
+
+def test_shares_sum_to_one_and_lie_in_their_intervals(weighed):
+    weights = weighed.weights
+    assert abs(weights["share"].sum() - 1) < 1e-12
+    assert (weights["lo90"] <= weights["share"]).all() and (weights["share"] <= weights["hi90"]).all()
+    assert (weights["band_lo"] <= weights["lo90"]).all() and (weights["hi90"] <= weights["band_hi"]).all()
+
+
+def test_truth_is_near(weighed, world):
+    errors = [abs(row.share - world.shares[row.family]) for row in weighed.weights.itertuples()]
+    assert sum(errors) / 2 < 0.12
+    assert weighed.summary["auc_lo"] > 0.7
+
+
+def test_contributions_add_up_to_the_models_log_odds(weighed):
+    by_family = deal_contributions(weighed).drop(columns="deal_id").sum(axis=1).to_numpy()
+    by_field = deal_contributions(weighed, by="field").drop(columns="deal_id").sum(axis=1).to_numpy()
+    log_odds = weighed.model.log_odds(weighed.codes)
+    np.testing.assert_allclose(by_family, log_odds, atol=1e-9)
+    np.testing.assert_allclose(by_field, log_odds, atol=1e-9)
+
+
+def test_same_seed_same_weights(world, weighed):
+    again = family_weights(world.deals, families=table_of(world), refits=40)
+    pd.testing.assert_frame_equal(again.weights, weighed.weights)
+
+
+def test_a_family_without_weight_gets_an_interval_from_zero():
+    weights = {"market": 0.0, "product": 0.4, "price": 0.2, "skill": 0.25, "customer": 0.15}
+    world = simulate_deals(3000, seed=5, weights=weights)
+    row = family_weights(world.deals, families=table_of(world), refits=30).weights.set_index("family").loc["market"]
+    assert row["lo90"] == 0 and row["share"] < 0.03 and row["p_zero"] > 0.001
+
+
+def test_noise_is_refused():
+    rng = np.random.default_rng(0)
+    deals = pd.DataFrame(
+        {"a": rng.normal(size=2000), "b": rng.choice(list("xyz"), 2000), "won": rng.integers(0, 2, 2000)}
+    )
+    families = {"f": {"fields": ["a"]}, "g": {"fields": ["b"]}, "known_at": {"a": "creation", "b": "creation"}}
+    result = family_weights(deals, families=families, outcome="won", won="1")
+    assert result.refused and result.weights is None
+    assert any("unseen deals" in reason for reason in result.summary["reasons"])
+
+
+def test_fit_agrees_with_a_plain_newton_solution():
+    rng = np.random.default_rng(1)
+    x = np.round(rng.normal(size=4000), 1)
+    y = (rng.random(4000) < 1 / (1 + np.exp(-(0.3 + 0.8 * x)))).astype(float)
+    column = read_column(pd.Series(x, name="x"))
+    design = build_design({"x": column}, {"x": "f"})
+    codes = design.codes({"x": column.values})
+    model = fit(design, codes, y)
+    a, b = 0.0, 0.0
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-(a + b * x)))
+        w = p * (1 - p)
+        hessian = np.array([[w.sum(), (w * x).sum()], [(w * x).sum(), (w * x * x).sum()]])
+        a, b = np.array([a, b]) + np.linalg.solve(hessian, [(y - p).sum(), ((y - p) * x).sum()])
+    inside = np.abs(x) < 1.5
+    np.testing.assert_allclose(model.log_odds(codes)[inside], (a + b * x)[inside], atol=0.15)
+
+
+def test_eliminating_the_large_class_changes_nothing():
+    rng = np.random.default_rng(2)
+    group = rng.integers(0, 60, 800)
+    x = np.hstack([np.ones((800, 1)), rng.normal(size=(800, 5)), np.eye(60)[group], rng.normal(size=(800, 3))])
+    gram, score, penalty = x.T @ x, x.T @ rng.normal(size=800), np.r_[0, np.full(68, 2.0)]
+    solver = Solver(gram, slice(6, 66))
+    b, spread = solver(score, penalty)
+    inverse = np.linalg.inv(gram + np.diag(penalty))
+    np.testing.assert_allclose(b, inverse @ score, atol=1e-10)
+    np.testing.assert_allclose(spread, np.diag(inverse), atol=1e-10)
+    columns = np.r_[4, 5, 6:66, 67]
+    centred = x - x.mean(axis=0)
+    s = centred[:, columns].T @ centred[:, columns] / 800
+    assert solver.traces([(columns, s)])[0] == pytest.approx(np.sum(s * inverse[np.ix_(columns, columns)]))
+    np.testing.assert_allclose(symmetric_inverse(gram, penalty), inverse, atol=1e-10)
+
+
+def test_auc_is_the_share_of_pairs_in_order():
+    rng = np.random.default_rng(3)
+    score, won = np.round(rng.normal(size=200), 1), rng.integers(0, 2, 200)
+    pairs = score[won == 1][:, None] - score[won == 0][None, :]
+    auc, error = delong(score, won)
+    assert auc == pytest.approx((pairs > 0).mean() + 0.5 * (pairs == 0).mean())
+    assert 0.02 < error < 0.08
+
+
+def test_confounding_band_widens_with_delta():
+    share, low, high = np.array([0.6, 0.4]), np.array([0.5, 0.3]), np.array([0.7, 0.5])
+    low0, high0 = confounding_band(share, low, high, 0.0)
+    np.testing.assert_allclose([low0, high0], [low, high], atol=1e-9)
+    low3, high3 = confounding_band(share, low, high, 0.3)
+    assert (low3 < low).all() and (high3 > high).all() and (low3 >= 0).all() and (high3 <= 1).all()
+
+
+def test_counterfactual_states_what_the_truth_gives(weighed, world):
+    counter = counterfactual(weighed, {"price_gap": "down"})
+    frame = counter.deals
+    assert frame["chance"].between(0, 1).all() and (frame["lo90"] <= frame["chance"]).all()
+    values = world.deals["price_gap"]
+    low, sd = values.quantile(0.1), values.std(ddof=0)
+    lost = (world.deals["outcome"] == "lost").to_numpy()
+    now = values[lost].to_numpy()
+    moved = np.minimum(np.maximum(now - sd, low), now)
+    np.testing.assert_allclose(frame["moved_to"], moved, atol=1e-9)
+    scale = world.parts["price"].std() / 1.0
+    assert 0.02 < frame["chance"].mean() < 0.35 and scale > 0
+    assert counter.totals["expected_wins"].iloc[0] == pytest.approx(frame["chance"].sum())
