@@ -133,7 +133,8 @@ def _table_changes(notebook: str, name: str, old: pd.DataFrame | None, new: pd.D
 def _long(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
     """One value a (key, column); equal keys are told apart by their order."""
     values = frame.select_dtypes("number").drop(columns=[key for key in keys if key in frame], errors="ignore")
-    key = frame[keys].astype(str).agg(" / ".join, axis=1) if keys else pd.Series(range(1, len(frame) + 1), dtype=str)
+    words = frame[keys].astype("str").fillna("").agg(" / ".join, axis=1)
+    key = words if keys else pd.Series(range(1, len(frame) + 1), dtype=str)
     again = key.groupby(key).cumcount()
     key = key.where(again.eq(0), key + " #" + (again + 1).astype(str))
     long = values.astype("float64").set_axis(pd.Index(key, name="key"), axis=0).rename_axis("column", axis=1)
