@@ -78,15 +78,16 @@ def signals(handler: Callable[..., None]) -> Iterator[None]:
 
 def make_pages(folder: Path) -> str:
     """Makes the run's pages; returns why not, where that failed: a page never changes what a run is."""
-    try:
-        from planning.reports.pages import render_run
-        from planning.runs.diff import page_against_the_run_before
+    from planning.reports.pages import render_run
+    from planning.runs.diff import page_against_the_run_before
 
-        page_against_the_run_before(folder)
-        render_run(folder)
-    except Exception as error:
-        return f"pages could not be made: {type(error).__name__}: {error}"
-    return ""
+    trouble = ""
+    for what, make in (("the comparison", page_against_the_run_before), ("pages", render_run)):
+        try:
+            make(folder)
+        except Exception as error:
+            trouble = f"{what} could not be made: {type(error).__name__}: {error}"
+    return trouble
 
 
 def update_gallery(reports: Path) -> str:
