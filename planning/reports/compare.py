@@ -94,7 +94,7 @@ def _key_table(key: pd.DataFrame, labels: Mapping[str, str], titles: Mapping[str
         return None
     names = [labels.get(f"{n}.{c}") or c for n, c in zip(key["notebook"], key["column"], strict=True)]
     frame = key.assign(number=names, step=key["notebook"].map(lambda n: titles.get(n, n)))
-    return tables.table(frame, "key_numbers", {"columns": _columns([("number", _("Number")), ("step", _("Step"))])})
+    return tables.table(frame, "key_numbers", {"columns": _columns([("number", _("Key number")), ("step", _("Step"))])})
 
 
 def _rest_table(rest: pd.DataFrame, titles: Mapping[str, str]) -> tables.Table | None:
