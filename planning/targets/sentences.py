@@ -229,8 +229,18 @@ def cells_finding(plan: Plan) -> tuple[str, str]:
         "Upper figure: chance of reaching the cell's target. Lower figure: target against last year. "
         "Sums have a chance of their own, because good and bad years are only partly shared."
     )
-    binding = [rule["text"] for rule in plan.binding[:2]]
+    binding = [rule_text(rule, plan.target.policy.currency) for rule in plan.binding[:2]]
     return claim, " ".join([why, *(_("At its limit: {rule}.").format(rule=text) for text in binding)])
+
+
+def rule_text(rule: dict, currency: str) -> str:
+    """Returns a rule that stands at its limit: where, and what it allows."""
+    place = ", ".join(str(value) for value in rule["keys"].values()) or _("all cells")
+    amount = money(rule["limit"], currency)
+    if rule["rule"] == "lock":
+        return _("{place} locked at {amount}").format(place=place, amount=amount)
+    text = _("{place} at least {amount}") if rule["side"] == "least" else _("{place} at most {amount}")
+    return text.format(place=place, amount=amount)
 
 
 def reliability_finding(replay: Replay) -> tuple[str, str]:

@@ -84,7 +84,9 @@ def _facts(plan: Plan, version: Version) -> list[tuple[str, object, str]]:
         (_("Last full year"), float(goal.last_year.sum()), "money"),
         (_("Target against last year"), goal.growth, "signed"),
     ]
-    facts += [(_("Rule at its limit"), rule["text"], "text") for rule in plan.binding]
+    facts += [
+        (_("Rule at its limit"), sentences.rule_text(rule, goal.policy.currency), "text") for rule in plan.binding
+    ]
     missing = ", ".join(sentences.department(name) for name in goal.standing.missing)
     facts.append((_("Not answered yet"), missing or _("none"), "text"))
     facts.append((_("Plan version"), version.plan_id, "text"))

@@ -174,9 +174,7 @@ def alarms(found: Pipeline) -> list[str]:
     if found.alarms.empty:
         return [_("No stage lags more than chance explains.")]
     return [
-        _(
-            "{place}, {stage}: {late} of {open} open deals stay longer than three in four did; {usual} is usual."
-        ).format(
+        _("{place}, {stage}: {late} of {open} open deals stay longer than three in four did; {usual} is usual.").format(
             place=row["place"],
             stage=row["stage"],
             late=number(row["late"]),
