@@ -1,6 +1,6 @@
 """Joint forecasts of hierarchies: the figures of the README, on tourism and Australian retail.
 
-    python benchmarks/joint.py            both hierarchies, all origins, and the scale test
+    python benchmarks/joint.py            both hierarchies, yearly sums, and the scale test
 
 Scores: CRPS and MASE divided by the series' own in-sample seasonal-naive error, averaged over levels (each level weighs
 the same); interval coverage of cells by step and of sums over the horizon; energy score of the bottom of one level.
@@ -119,6 +119,35 @@ def evaluate(name: str, data: tuple, origins: list[int] | None = None) -> dict[s
     return dict(mean)
 
 
+def years(origins: range = range(141, 430, 12)) -> None:
+    """Prints how the chances of yearly sums held on retail: 25 yearly origins, shares below nominal quantiles, PIT."""
+    frame, keys, spec, freq, season, horizon, _ = retail()
+    panel = nodes.build_panel(frame, keys=keys, freq=freq, spec=spec)
+    levels = panel.hierarchy.cells["level"].to_numpy()
+    pits, widths = [], []
+    for origin in origins:
+        known = nodes.Panel(
+            panel.hierarchy, panel.values[:, :origin], panel.ds[:origin], panel.negative, 0, panel.ended
+        )
+        forecast = jt.from_panel(known, panel.ds[origin : origin + horizon], season, jt.engine_base())
+        actual = panel.values[:, origin : origin + horizon].sum(axis=1)
+        whole = forecast.quantile(levels=(0.1, 0.9), total=True)
+        target = pd.Series(actual, index=forecast.cells["unique_id"])
+        pits.append(1 - forecast.probability(target).to_numpy())
+        widths.append(((whole[0.9] - whole[0.1]) / actual).to_numpy())
+    pit, width = np.stack(pits), np.stack(widths)
+    for level in ["all", *dict.fromkeys(levels)]:
+        chosen = np.ones(len(levels), bool) if level == "all" else levels == level
+        u = pit[:, chosen].ravel()
+        inside = [np.mean(np.abs(u - 0.5) <= half) for half in (0.40, 0.475)]
+        below = " ".join(f"{np.mean(u <= q):.3f}" for q in (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9))
+        deciles = " ".join(f"{share:.3f}" for share in np.histogram(u, np.linspace(0, 1, 11))[0] / len(u))
+        print(
+            f"years, {level}: n {len(u)}, 80 % holds {inside[0]:.3f}, 95 % {inside[1]:.3f}, "
+            f"width {width[:, chosen].mean():.3f}; below 10 25 40 50 60 75 90: {below}; PIT deciles {deciles}"
+        )
+
+
 def at_scale(n: int = 100_000, groups: int = 38_000, horizon: int = 12, k: int = 40) -> None:
     """Prints the time of factor + solve and of all quantiles for n bottom cells and some thousand aggregates."""
     rng = np.random.default_rng(0)
@@ -162,13 +191,15 @@ def at_scale(n: int = 100_000, groups: int = 38_000, horizon: int = 12, k: int =
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["tourism", "retail", "scale"])
+    parser.add_argument("--only", choices=["tourism", "retail", "years", "scale"])
     chosen = parser.parse_args().only
     print(f"benchmarks/joint.py {' '.join(sys.argv[1:])}")
     if chosen in (None, "tourism"):
         evaluate("tourism", tourism())
     if chosen in (None, "retail"):
         evaluate("retail", retail())
+    if chosen in (None, "years"):
+        years()
     if chosen in (None, "scale"):
         at_scale()
 

@@ -6,7 +6,7 @@ For an origin T and past origins k (all of whose horizon is known before T):
     e_k = s_T E_k                   the same in today's size
     w_k ~ 2^(-age / 3 seasons)      recency
     mean = G yhat,  errors = G e_k  G the projection chosen on origins that lie before those it is judged on
-    df   = max(4, 2 span / H)       span the number of steps the past origins cover
+    df   = max(4, 2 span / H)       span the steps the past origins cover, by their effective number 1 / sum w_k^2
 
 The errors are not centred: a past bias counts as spread, in both directions. Whole error arrays keep
 the correlation over nodes and steps, which bootstrapped one-step residuals lose.
@@ -128,7 +128,7 @@ def from_panel(
         mean=mean,
         errors=np.ascontiguousarray(whole, dtype=np.float32),
         weights=weights,
-        df=max(LEAST_DF, 2.0 * len(back) * stride / horizon),
+        df=max(LEAST_DF, 2.0 * stride / (weights**2).sum() / horizon),
         keys=panel.hierarchy.keys,
         bottom=low,
         nonnegative=~panel.negative,
