@@ -90,7 +90,8 @@ def _workspace(root, monkeypatch, status="ok"):
         for n, v, c in [("commit", 100e6, 0.8), ("target", 104e6, 0.5), ("stretch", 110e6, 0.2)]
     ]
     (folder / "results" / "annual_targets" / "manifest.json").write_text(json.dumps({"numbers": numbers}))
-    step = {"notebook": "annual_targets", "status": status, "answer": "We can", "page": "annual_targets.html", "error": None}
+    step = {"notebook": "annual_targets", "status": status,
+            "answer": "We can", "page": "annual_targets.html", "error": None}
     error = None if status == "ok" else {"notebook": "annual_targets", "message": "<b>row 7</b>"}
     record = {"id": folder.name, "flow": "annual_plan", "status": status, "steps": [step], "error": error}
     (folder / "run.json").write_text(json.dumps(record))

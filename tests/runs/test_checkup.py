@@ -1,0 +1,66 @@
+"""planning doctor: every line has what to do; and the thin commands around runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from planning.cli import group
+from planning.runs import checkup
+
+
+@pytest.fixture
+def cli(workspace, no_pages, quick):
+    def call(*words: str):
+        return CliRunner().invoke(group, list(words))
+
+    return call
+
+
+def test_doctor_rows_are_whole_and_a_wrong_setting_fails(workspace, monkeypatch):
+    monkeypatch.setattr(checkup, "_kernels", lambda: iter([checkup._row("kernels", "ok", "not tried here")]))
+    workspace.configure('[schedules.s]\nflow = "f"\ncron = "0 7 * * *"\n[flows.f]\nsteps = ["a"]\n')
+    rows = checkup.check()
+    assert {"python", "packages", "fonts", "clock", "settings", "disk", "runs", "schedule s"} <= {r["name"] for r in rows}
+    assert all(row["fix"] for row in rows if row["status"] != "ok")
+    (workspace.root / "workbench.toml").write_text("[compny]\nname = 1\n")
+    bad = [row for row in checkup.check() if row["status"] == "fail"]
+    assert any("compny" in row["found"] for row in bad)
+
+
+def test_a_check_that_breaks_is_a_row(monkeypatch):
+    def broken():
+        raise OSError("no such device")
+        yield
+
+    assert checkup._safely("x", broken)[0]["status"] == "fail"
+
+
+def test_the_commands_around_a_run(workspace, cli):
+    workspace.notebook("first", 'step.number("n", step.parameters.n, label="Rows", text="3")')
+    made = cli("run", "first", "-p", "n=3", "--json")
+    record = json.loads(made.stdout)
+    assert made.exit_code == 0 and record["status"] == "ok"
+    assert json.loads(cli("runs", "--json").stdout)[0]["id"] == record["id"]
+    assert "Rows: 3" in cli("show", "latest").stdout
+    assert json.loads(cli("show", "latest", "--json").stdout)["numbers"]["first"][0]["value"] == 3
+    assert "An answer" in cli("runs", "--flow", "first").stdout
+    cli("run", "first", "-p", "n=4")
+    assert "parameter first.n: 3 -> 4" in cli("diff", record["id"], "latest").stdout
+
+
+def test_exit_codes_and_one_line_a_cause(workspace, cli):
+    workspace.notebook("bad", "raise ValueError('no')")
+    failed = cli("run", "bad")
+    assert failed.exit_code == 3
+    line = failed.stderr.strip().splitlines()[-1]
+    assert line.startswith("error: bad, cell 3 failed: ValueError: no See ") and line.endswith("bad.ipynb")
+    wrong = cli("run", "bda")
+    assert wrong.exit_code == 2 and "Did you mean 'bad'" in wrong.stderr
+    assert cli("run", "bad", "-p", "x").exit_code == 2
+    assert cli("resume", "zzz").exit_code == 2
+    assert cli("runs", "--status", "fine").exit_code == 2
+    assert cli("lab", "--json").exit_code == 0
+    assert cli("runs", "--prune", "--keep", "1d").exit_code == 0
