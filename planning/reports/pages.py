@@ -7,7 +7,6 @@ their evidence, what cannot be told, what was left out, the facts of the run.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from markupsafe import Markup
 
 from planning import language
 from planning.language import _
-from planning.reports import record, site, tables, words
+from planning.reports import notebook_page, record, site, tables, words
 from planning.reports.record import Run, Step
 
 MOST_NUMBERS, MOST_INPUTS = 4, 4
@@ -38,6 +37,7 @@ def render_step(run_folder: str | Path, notebook: str) -> Path:
 
 def _write_step(run: Run, step: Step) -> Path:
     with language.use(_language(run, step)):
+        notebook_page.write(run, step)
         # A page of many long tables shows fewer rows of each, until it is small enough to be mailed.
         for cells in (tables.MOST_CELLS, tables.MOST_CELLS // 3, tables.MOST_CELLS // 9):
             text = _step_page(run, step, cells)
@@ -76,7 +76,7 @@ def _step_page(run: Run, step: Step, cells: int) -> str:
         sections=[_section(step, section, currency, cells) for section in manifest.get("sections", [])],
         cannot_tell=manifest.get("cannot_tell", []), left_out=_left_out(manifest.get("left_out", [])),
         downloads=_downloads(step), facts=_facts(run, step), inputs=_folded(run, step), code=_code(run, step.notebook),
-        notebook_file=_existing(run, f"{step.notebook}.notebook.html", f"{step.notebook}.ipynb"),
+        notebook_file=_existing(run, f"{step.notebook}.notebook.html"),
         log_file=_existing(run, f"logs/{step.notebook}.log", "logs/run.log"),
     )  # fmt: skip
 
@@ -167,13 +167,9 @@ def _existing(run: Run, *names: str) -> str:
 
 def _code(run: Run, notebook: str) -> list[str]:
     """Returns the code cells of the executed notebook, the one papermill injects included, as they ran."""
-    path = run.folder / f"{notebook}.ipynb"
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return []
-    sources = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
-    return [source.strip() for source in sources if source.strip()]
+    cells = notebook_page.read_cells(run.folder / f"{notebook}.ipynb")
+    sources = [notebook_page.source_of(cell) for cell in cells if cell.get("cell_type") == "code"]
+    return [source for source in sources if source]
 
 
 # ---------------------------------------------------------------------------------------------- the run's page

@@ -14,6 +14,7 @@ ALL = [
     RUN + "plan_summary.html",
     FAILED,
     CHINESE,
+    RUN + "plan_summary.notebook.html",
     "weekly_progress/trends.html",
 ]
 WIDTHS = [320, 390, 640, 800, 960, 1280, 1600]

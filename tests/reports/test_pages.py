@@ -204,3 +204,28 @@ def test_a_page_of_many_long_tables_stays_small(tmp_path, made):
     text = pages.render_step(folder, "demand_forecast").read_text(encoding="utf-8")
     assert len(text.encode()) < 250_000
     assert text.count("of 400 rows.") == 8 and text.count('href="results/demand_forecast/tables/long.csv"') == 8
+
+
+def test_the_executed_notebook_is_a_page_of_text(tmp_path, made):
+    folder = made.make_run(tmp_path)
+    evil = "<script>document.title='owned'</script>"
+    outputs = [
+        {"output_type": "stream", "text": [f"printed {evil}\n"]},
+        {"output_type": "display_data", "data": {"text/html": evil, "application/javascript": "alert(1)"}},
+        {"output_type": "display_data", "data": {"image/svg+xml": f"<svg>{evil}</svg>", "text/plain": "a drawing"}},
+        {"output_type": "display_data", "data": {"image/png": "aGVsbG8=\n", "text/plain": "a picture"}},
+        {"output_type": "display_data", "data": {"image/png": '"><script>', "text/plain": "no picture"}},
+        {"output_type": "error", "ename": "ValueError", "evalue": evil, "traceback": ["\x1b[31mline 1\x1b[0m"]},
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": [f"# Title {evil}\n", "\n", "Words."]},
+        {"cell_type": "code", "source": ["x = 1"], "outputs": outputs},
+    ]
+    (folder / "plan_summary.ipynb").write_text(json.dumps({"cells": cells}))
+    page = pages.render_step(folder, "plan_summary").read_text(encoding="utf-8")
+    assert 'href="plan_summary.notebook.html"' in page
+    text = read(folder, "plan_summary.notebook")
+    assert evil not in text and "alert(1)" not in text and text.count("<script>") == 1
+    assert "<h2>Title &lt;script&gt;" in text and "<p>Words.</p>" in text and "a drawing" in text
+    assert 'src="data:image/png;base64,aGVsbG8=" alt="a picture"' in text and text.count("<img") == 1
+    assert "no picture" in text and "line 1" in text and "\x1b" not in text
