@@ -250,35 +250,40 @@ def _line_table(panel, used, data, fits, weights, measured) -> pd.DataFrame:
 def follows_demand(data: Scaled, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Ask of each line whether its spend answers to sales that came before it.
 
-    Spend of a period is explained by its own two last periods, the baseline and the last two periods' sales beyond
-    baseline and budget effects, pooled over regions. Spend set by a calendar has a t value around 0; above 3 it
-    follows demand and its effect is over-stated. Returns t values and the share of the spend's variance that trend
-    and season explain.
+    Spend of a period is explained by its own two last periods, what they brought, and the last two periods' sales
+    beyond the baseline and the other lines' effects, pooled over regions. Spend set by a calendar has a t value
+    around 0; above 3 it follows demand and its effect is over-stated. Returns t values and the share of the spend's
+    variance that trend and season explain.
     """
     take_out = Whitener(data.base, data.seen, 0.0)
-    left = take_out((data.y - fitted_lines(data, fit).sum(axis=2))[..., None])[..., 0]
+    brought = fitted_lines(data, fit)
     x = data.z if data.gather is None else np.einsum("nt,rlt->rln", data.gather, data.z, optimize=True)
     t_values, season = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     for j in range(x.shape[1]):
         cells = data.learn[:, j]
-        own = x[:, j][..., None]
-        spread = own - own.mean(axis=1, keepdims=True)
-        rest = take_out(own)[..., 0]
-        total = (spread[..., 0] ** 2 * data.seen)[cells].sum()
-        season[j] = 1 - (rest[cells] ** 2).sum() / total if total > 0 else 0.0
-        scale = np.maximum(rest.std(axis=1, keepdims=True), 1e-12)
-        noise = np.maximum(left.std(axis=1, keepdims=True), 1e-12)
-        s, e = (rest / scale)[cells], (left / noise)[cells]
-        if s.size == 0 or s.shape[1] < 12:
-            continue
-        target = s[:, 2:].ravel()
-        columns = [s[:, 1:-1].ravel(), s[:, :-2].ravel(), (e[:, 1:-1] + e[:, :-2]).ravel() / 2]
-        design = np.stack(columns, axis=1)
-        gram = design.T @ design + 1e-9 * np.eye(3)
-        beta = np.linalg.solve(gram, design.T @ target)
-        sigma2 = ((target - design @ beta) ** 2).mean()
-        t_values[j] = beta[2] / np.sqrt(sigma2 * np.linalg.inv(gram)[2, 2])
+        others = brought.sum(axis=2) - brought[:, :, j]
+        spend, sales, own = (take_out(v[..., None])[..., 0] for v in (x[:, j], data.y - others, brought[:, :, j]))
+        spread = (x[:, j] - x[:, j].mean(axis=1, keepdims=True)) * data.seen
+        total = (spread[cells] ** 2).sum()
+        season[j] = max(1 - (spend[cells] ** 2).sum() / total, 0.0) if total > 0 else 0.0
+        if cells.any() and x.shape[2] >= 16:
+            t_values[j] = _answers(*(_unit(v)[cells] for v in (spend, own, sales)))
     return t_values, season
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    return v / np.maximum(v.std(axis=1, keepdims=True), 1e-12)
+
+
+def _answers(spend: np.ndarray, own: np.ndarray, sales: np.ndarray) -> float:
+    """Return the t value of past sales in explaining spend, given past spend and what it brought (regions, periods)."""
+    lags = [v[:, 2 - lag : v.shape[1] - lag].ravel() for v in (spend, own) for lag in (1, 2)]
+    recent = (sales[:, 1:-1] + sales[:, :-2]).ravel() / 2
+    design, target = np.stack([*lags, recent], axis=1), spend[:, 2:].ravel()
+    gram = design.T @ design + 1e-9 * np.eye(design.shape[1])
+    beta = np.linalg.solve(gram, design.T @ target)
+    noise = ((target - design @ beta) ** 2).mean()
+    return float(beta[-1] / np.sqrt(noise * np.linalg.inv(gram)[-1, -1]))
 
 
 def _uninformed(panel: Panel) -> Response:

@@ -1,4 +1,5 @@
-"""The split is exact: against Clarabel, brute force and hand-worked cases, on random instances with bounds and groups."""
+"""The split is exact: against Clarabel, brute force and hand-worked cases, on random instances with bounds and
+groups."""
 
 import itertools
 
