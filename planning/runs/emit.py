@@ -18,6 +18,7 @@ import json
 import math
 import re
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,16 +38,36 @@ _SHOWN_ROWS = 12
 
 
 class Shown:
-    """What an emit call displays in JupyterLab; it carries nothing else."""
+    """What an emit call displays in JupyterLab; it carries nothing else.
+
+    In a kernel it is displayed as soon as it is made, so a cell that emits five things shows all five, and once: as the
+    last value of a cell it adds nothing.
+    """
 
     def __init__(self, markup: str, text: str = ""):
         self._markup, self._text = markup, text
+        self._displayed = False
+        if markup and _in_kernel():
+            self._ipython_display_()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import publish_display_data
+
+        if not self._displayed and self._markup:
+            self._displayed = True
+            publish_display_data({"text/html": self._markup, "text/plain": repr(self)})
 
     def _repr_html_(self) -> str:
         return self._markup
 
     def __repr__(self) -> str:
         return self._text or "shown"
+
+
+def _in_kernel() -> bool:
+    """Whether this process is a notebook's kernel; asked without importing IPython where nobody has."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
 
 
 class Results:
