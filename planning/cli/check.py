@@ -59,7 +59,7 @@ def _print(result: CheckResult) -> None:
             click.echo(line.rstrip())
     for name, checked in result.checked.items():
         for reason, rows in checked.left_out:
-            click.echo(f"left out: {checked.label}: {rows:,} {reason}")
+            click.echo(f"left out: {checked.label}: {reason} ({rows:,})")
         for fault in checked.faults:
             click.echo(f"{fault.severity}: {fault.line()}", err=fault.severity == "fault")
         if checked.block:

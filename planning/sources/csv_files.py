@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from planning.errors import DataError, Fault
+from planning.language import _, ngettext
 from planning.sources.encodings import encoding_of
 from planning.sources.headers import column_names, header_index
 from planning.tables.raw import RawTable, rows_text, shown
@@ -46,13 +47,14 @@ def read_csv(
     Raises DataError for an empty file, one with a header only, and a delimiter that leaves a single column.
     """
     if path.stat().st_size == 0:
-        raise DataError(faults=[Fault(label, None, None, "the file is empty", "Export it again.")])
+        raise DataError(faults=[Fault(label, None, None, _("the file is empty"), _("Export it again."))])
     encoding = encoding_of(path, encoding)
     head = _head(path, encoding)
     found = delimiter or _delimiter(head)
     rows, lines = _rows(head, found)
     if not any(any(cell.strip() for cell in row) for row in rows):
-        raise DataError(faults=[Fault(label, None, None, "the file holds blank lines only", "Export it again.")])
+        found = _("the file holds blank lines only")
+        raise DataError(faults=[Fault(label, None, None, found, _("Export it again."))])
     at = _header_at(rows, header_row, label)
     names, _grouped = column_names(_trimmed(rows, at))
     _refuse_wrong_delimiter(names, delimiter, head, label, at + 1)
@@ -108,8 +110,8 @@ def _header_at(rows: Sequence[Sequence[str]], declared: int | None, label: str) 
     if declared is None:
         return header_index(rows)
     if declared > len(rows):
-        found = f"header_row = {declared}, but only {len(rows)} rows were found"
-        raise DataError(faults=[Fault(label, None, None, found, "Name the row the column names stand in.")])
+        found = _("header_row = {row}, but only {n} rows were found").format(row=declared, n=len(rows))
+        raise DataError(faults=[Fault(label, None, None, found, _("Name the row the column names stand in."))])
     return declared - 1
 
 
@@ -127,8 +129,9 @@ def _refuse_wrong_delimiter(names: Sequence[str], declared: str, head: str, labe
         return
     other = next((mark for mark in DELIMITERS if mark != declared and mark in names[0]), None)
     if other:
-        found = f"with delimiter {declared!r} the header is one column {shown(names[0])}"
-        fix = f"Leave delimiter out, or write delimiter = {other!r}."
+        found = _("with delimiter {mark} the header is one column {name}")
+        found = found.format(mark=repr(declared), name=shown(names[0]))
+        fix = _("Leave delimiter out, or write delimiter = {mark}.").format(mark=repr(other))
         raise DataError(faults=[Fault(label, row, None, found, fix)])
 
 
@@ -159,8 +162,8 @@ def _parse(
         )
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error) and "no data" not in str(error).lower():
-            found = f"cannot be read as CSV ({_short(error)})"
-            fault = Fault(label, None, None, found, "Check the quotes, or export it again.")
+            found = _("cannot be read as CSV ({cause})").format(cause=_short(error))
+            fault = Fault(label, None, None, found, _("Check the quotes, or export it again."))
             raise DataError(faults=[fault]) from None
         table = pa.table({name: pa.array([], pa.large_string()) for name in hidden})
     table = table.rename_columns(names)
@@ -191,12 +194,14 @@ def _judge(raw: RawTable, odd: Sequence[pyarrow.csv.InvalidRow], numbers: np.nda
         else:
             wrong.append((number, row))
     if footers:
-        raw.left_out.append(("footer lines of the report", footers))
+        raw.left_out.append((_("footer lines of the report"), footers))
     if wrong:
         number, row = wrong[0]
-        cells = "cell" if row.actual_columns == 1 else "cells"
-        found = f"{row.actual_columns} {cells} where the header has {width}{rows_text(np.array([n for n, _ in wrong]))}"
-        fix = "Put texts that hold a delimiter or line break in quotes."
+        found = ngettext(
+            "{n} cell where the header has {width}", "{n} cells where the header has {width}", row.actual_columns
+        ).format(n=row.actual_columns, width=width)
+        found += rows_text(np.array([at for at, _row in wrong]))
+        fix = _("Put texts that hold a delimiter or line break in quotes.")
         raw.faults.append(Fault(raw.label, int(number), None, found, fix))
 
 
@@ -205,7 +210,7 @@ def _finish(raw: RawTable, table: pa.Table) -> None:
     if table.num_rows:
         blank = _all_null(table)
         totals = _is_total(table)
-        for mask, reason in ((blank, "blank lines"), (totals & ~blank, "lines of totals")):
+        for mask, reason in ((blank, _("blank lines")), (totals & ~blank, _("lines of totals"))):
             if mask.any():
                 raw.left_out.append((reason, int(mask.sum())))
         keep = ~(blank | totals)
@@ -213,8 +218,8 @@ def _finish(raw: RawTable, table: pa.Table) -> None:
             table = table.filter(pa.array(keep))
             raw.rows = raw.rows[keep]
     if table.num_rows == 0:
-        found = "has a header but no rows" if not raw.faults else "has no row that could be read"
-        raise DataError(faults=[*raw.faults, Fault(raw.label, None, None, found, "Export it with its rows.")])
+        found = _("has a header but no rows") if not raw.faults else _("has no row that could be read")
+        raise DataError(faults=[*raw.faults, Fault(raw.label, None, None, found, _("Export it with its rows."))])
     pa.default_memory_pool().release_unused()  # what the parser held beside the table
     text = pd.StringDtype(na_value=np.nan)
     raw.frame = table.to_pandas(types_mapper=lambda kind: text, split_blocks=True, self_destruct=True)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from planning.config import Source, redact
 from planning.errors import DataError, Fault, UsageError
+from planning.language import _
 from planning.tables.raw import RawTable
 
 BATCH = 50_000
@@ -42,8 +43,8 @@ def read_query(name: str, source: Source, root: Path) -> RawTable:
         kind = "duckdb"
     label = f"query of {name}"
     if frame.empty:
-        fault = Fault(label, None, None, "the query returns no rows", "Widen its conditions, or correct the table.")
-        raise DataError(faults=[fault])
+        fix = _("Widen its conditions, or correct the table.")
+        raise DataError(faults=[Fault(label, None, None, _("the query returns no rows"), fix)])
     return RawTable(frame, label, np.arange(1, len(frame) + 1, dtype=np.int64), {"kind": kind, "database": kind})
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from planning.errors import DataError, Fault, UsageError
+from planning.language import _
 
 CHUNK = 1 << 20
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
@@ -43,8 +44,9 @@ def _declared(path: Path, declared: str, marked: str) -> str:
     name = "utf-8-sig" if marked == "utf-8-sig" and name == "utf-8" else name
     row = _first_bad(path, name)
     if row is not None:
-        fix = "Leave encoding out, or name the right one."
-        raise DataError(faults=[Fault(path.name, row, None, f"the bytes are not {declared}", fix)])
+        found = _("the bytes are not {encoding}").format(encoding=declared)
+        fix = _("Leave encoding out, or name the right one.")
+        raise DataError(faults=[Fault(path.name, row, None, found, fix)])
     return name
 
 

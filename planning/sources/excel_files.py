@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError, did_you_mean
+from planning.language import _
 from planning.sources.headers import LOOKED_AT, column_names, header_index
 from planning.tables.raw import RawTable, rows_text
 
@@ -40,8 +41,8 @@ def read_excel(path: Path, label: str, *, sheet: str | int | None = None, header
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError):
-        found = "is no Excel workbook, or is damaged or locked"
-        raise DataError(faults=[Fault(label, None, None, found, "Open it in Excel and save it again.")]) from None
+        found = _("is no Excel workbook, or is damaged or locked")
+        raise DataError(faults=[Fault(label, None, None, found, _("Open it in Excel and save it again."))]) from None
     try:
         chosen = _sheet(book, sheet, path)
         cells = [list(row) for row in chosen.iter_rows(values_only=True)]
@@ -110,12 +111,12 @@ def _table(
 ) -> RawTable:
     cells = [[None if isinstance(cell, str) and not cell.strip() else cell for cell in row] for row in cells]
     if not any(cell is not None for row in cells for cell in row):
-        fix = "Name the sheet with the table: sheet = ..."
-        raise DataError(faults=[Fault(label, None, None, "the sheet is empty", fix)])
+        fix = _("Name the sheet with the table: sheet = ...")
+        raise DataError(faults=[Fault(label, None, None, _("the sheet is empty"), fix)])
     at = header_row - 1 if header_row else header_index(cells)
     if at >= len(cells):
-        found = f"header_row = {header_row}, but the sheet has {len(cells)} rows"
-        raise DataError(faults=[Fault(label, None, None, found, "Name the row the column names stand in.")])
+        found = _("header_row = {row}, but only {n} rows were found").format(row=header_row, n=len(cells))
+        raise DataError(faults=[Fault(label, None, None, found, _("Name the row the column names stand in."))])
     for top, left, bottom, right in merged:
         if top > at:
             for row in cells[top : bottom + 1]:
@@ -127,8 +128,8 @@ def _table(
     rows = _without_totals(raw, rows)
     _fill_groups(rows, grouped)
     if not rows:
-        fix = "Fill it in, or name another sheet."
-        raise DataError(faults=[Fault(label, None, None, "has a header but no rows", fix)])
+        fix = _("Fill it in, or name another sheet.")
+        raise DataError(faults=[Fault(label, None, None, _("has a header but no rows"), fix)])
     columns = list(zip(*rows))
     frame = {name: _typed(column) for name, column in zip(names, columns) if _used(name, column)}
     raw.frame = pd.DataFrame(frame)
@@ -146,8 +147,9 @@ def _without_totals(raw: RawTable, rows: list[list[Any]]) -> list[list[Any]]:
     blank = np.array([cell is None for cell in firsts], dtype=bool)
     filled = np.array([sum(cell is not None for cell in row) for row in rows], dtype=int)
     last = np.flatnonzero((filled > 1) & ~totals)
-    below = (np.arange(len(rows)) > (last[-1] if len(last) else len(rows))) & ~blank & ~totals
-    for mask, reason in ((blank, "blank lines"), (totals, "lines of totals"), (below, "lines below the table")):
+    below = (np.arange(len(rows)) > (last[-1] if len(last) else len(rows))) & ~(blank | totals)
+    reasons = (_("blank lines"), _("lines of totals"), _("lines below the table"))
+    for mask, reason in zip((blank, totals, below), reasons):
         if mask.any():
             raw.left_out.append((reason, int(mask.sum())))
     keep = ~(blank | totals | below)
@@ -196,8 +198,8 @@ def _uncalculated(raw: RawTable, path: Path, title: str, limit: int = 20_000_000
         formulas.close()
         values.close()
     if at:
-        found = f"a formula without a stored value{rows_text(np.array(at))}"
-        fix = "Open the workbook in Excel and save it, or paste values."
+        found = _("a formula without a stored value") + rows_text(np.array(at))
+        fix = _("Open the workbook in Excel and save it, or paste values.")
         raw.faults.append(Fault(raw.label, at[0], None, found, fix))
 
 

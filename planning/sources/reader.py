@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from planning.errors import DataError, Fault, did_you_mean
+from planning.language import _
 from planning.sources.paths import input_file, kind_of
 from planning.tables.dates import DateOrder, date_order, to_dates
 from planning.tables.inference import as_text, infer, is_identifier
@@ -55,10 +56,11 @@ def _read_parquet(path: Path, label: str) -> RawTable:
     try:
         table = pyarrow.parquet.read_table(path)
     except (pa.ArrowInvalid, pa.ArrowIOError, OSError):
-        fault = Fault(label, None, None, "is no Parquet file, or is damaged", "Write it again.")
-        raise DataError(faults=[fault]) from None
+        found = _("is no Parquet file, or is damaged")
+        raise DataError(faults=[Fault(label, None, None, found, _("Write it again."))]) from None
     if table.num_rows == 0:
-        raise DataError(faults=[Fault(label, None, None, "has columns but no rows", "Write it again with its rows.")])
+        found = _("has columns but no rows")
+        raise DataError(faults=[Fault(label, None, None, found, _("Write it again with its rows."))])
     rows = np.arange(1, table.num_rows + 1, dtype=np.int64)
     frame = table.to_pandas(split_blocks=True, self_destruct=True)
     if not isinstance(frame.index, pd.RangeIndex):

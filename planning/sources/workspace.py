@@ -24,6 +24,7 @@ import pandas as pd
 
 from planning.config import Settings, Source
 from planning.errors import ConfigError, DataError, Fault, PlanningError, UsageError, did_you_mean
+from planning.language import _
 from planning.sources.reader import read_raw
 from planning.tables.canonical import Checked, read_canonical
 from planning.tables.checks import check_one, first_days
@@ -35,7 +36,7 @@ from planning.tables.schema import fields, table_names
 SUMMARY = [
     "table", "file", "state", "rows", "columns", "first_day", "last_day", "faults", "warnings", "left_out", "found_out",
 ]  # fmt: skip
-HIDDEN_FACTS = ("kind", "header_row", "sheet")
+HIDDEN = ("kind", "header_row", "sheet")
 
 
 def read_table(name: str, settings: Settings) -> pd.DataFrame:
@@ -205,9 +206,10 @@ def check_all(settings: Settings) -> CheckResult:
 
 def _summary(name: str, checked: Checked) -> dict[str, Any]:
     first, last = first_days(checked)
-    found = [f"{key} {value}" for key, value in checked.facts.items() if value and key not in HIDDEN_FACTS]
+    words = _fact_names()
+    found = [f"{words.get(key, key)} {value}" for key, value in checked.facts.items() if value and key not in HIDDEN]
     if checked.facts.get("header_row", 1) != 1:
-        found.append(f"header in row {checked.facts['header_row']}")
+        found.append(_("header in row {row}").format(row=checked.facts["header_row"]))
     return {
         "table": name,
         "file": checked.label,
@@ -221,3 +223,11 @@ def _summary(name: str, checked: Checked) -> dict[str, Any]:
         "left_out": int(sum(rows for _reason, rows in checked.left_out)),
         "found_out": ", ".join(found),
     }
+
+
+def _fact_names() -> dict[str, str]:
+    return {
+        "encoding": _("encoding"), "delimiter": _("delimiter"), "dialect": _("recognised as"), "decimal": _("decimals"),
+        "dates": _("dates"), "outcome": _("outcome"), "units": _("units"), "identifiers": _("identifiers"),
+        "currencies": _("currencies"), "summed": _("summed"), "database": _("database"),
+    }  # fmt: skip

@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from planning.config import Settings, Source
-from planning.errors import Fault, did_you_mean
+from planning.errors import Fault
+from planning.language import _
 from planning.tables.columns import Context, read_column
 from planning.tables.dates import date_order
 from planning.tables.dialects import (
@@ -35,9 +36,10 @@ from planning.tables.dialects import (
 from planning.tables.inference import infer, is_identifier
 from planning.tables.matching import Match, guesses, match_columns
 from planning.tables.numbers import decimal_mark
-from planning.tables.raw import RawTable, shown
+from planning.tables.raw import RawTable, listing_of, near, shown
 from planning.tables.schema import DATED, NUMERIC, Field, fields_for, key_of
 
+LISTED = 12  # columns named in one fault
 ADDED_UP = ("units",)
 PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q"}
 
@@ -104,13 +106,14 @@ def _say_declared(checked: Checked, columns: list[str]) -> None:
     place = f"[sources.{checked.name}.columns]"
     names = [field.name for field in checked.fields]
     for key in checked.match.unknown:
-        near = did_you_mean(key, names) or f" Fields: {', '.join(names)}."
-        found = f"{place} names '{key}', which is no field"
-        checked.faults.append(Fault(checked.label, None, key, found, near.strip()))
+        fix = near(key, names) or _("Fields: {fields}.").format(fields=", ".join(names))
+        found = _("{place} names '{key}', which is no field").format(place=place, key=key)
+        checked.faults.append(Fault(checked.label, None, key, found, fix.strip()))
     for ours, theirs in checked.match.wrong.items():
-        found = f"{place} says {ours} = {shown(theirs)}, but there is no such column"
-        near = did_you_mean(theirs, columns) or f" It has: {', '.join(columns[:12])}."
-        checked.faults.append(Fault(checked.label, None, ours, found, near.strip()))
+        found = _("{place} says {ours} = {theirs}, but there is no such column")
+        found = found.format(place=place, ours=ours, theirs=shown(theirs))
+        fix = near(theirs, columns) or _("It has: {columns}.").format(columns=listing_of(columns, LISTED))
+        checked.faults.append(Fault(checked.label, None, ours, found, fix.strip()))
 
 
 def _context(checked: Checked, frame: pd.DataFrame, source: Source) -> Context:
@@ -127,20 +130,22 @@ def _context(checked: Checked, frame: pd.DataFrame, source: Source) -> Context:
         mark = decimal_mark(numeric)
         context.decimal = mark.mark
         if mark.against:
-            found = f"both {shown(mark.against)} and {shown(mark.proof)} occur: the mark of the decimals is not clear"
-            fix = f'Declare it in [sources.{checked.name}]: decimal = "," or decimal = "."'
+            found = _("both {one} and {other} occur: the mark of the decimals is not clear")
+            found = found.format(one=shown(mark.against), other=shown(mark.proof))
+            fix = _('Declare it in [sources.{table}]: decimal = "," or decimal = "."').format(table=checked.name)
             checked.faults.append(Fault(checked.label, None, None, found, fix))
         elif mark.doubtful:
-            found = f"{shown(mark.doubtful)} was read as thousands"
-            fix = f'If it is a decimal comma, declare decimal = "," in [sources.{checked.name}].'
+            found = _("{cell} was read as thousands").format(cell=shown(mark.doubtful))
+            fix = _('If it is a decimal comma, declare decimal = "," in [sources.{table}].').format(table=checked.name)
             checked.faults.append(Fault(checked.label, None, None, found, fix, "warning"))
         elif mark.mark == ",":
-            checked.facts["decimal"] = f"comma, as in {mark.proof}"
+            checked.facts["decimal"] = _("comma, as in {cell}").format(cell=mark.proof)
     if not source.date_format:
         order = date_order(dated)
         context.order = order.order
         if order.order:
-            checked.facts["dates"] = f"{order.order} first, as {order.proof} proves"
+            said = _("day first, as {cell} proves") if order.order == "day" else _("month first, as {cell} proves")
+            checked.facts["dates"] = said.format(cell=order.proof)
     return context
 
 
@@ -171,10 +176,10 @@ def _outcome(checked: Checked) -> None:
         outcome, said = outcome_from_marks(frame)
         if outcome is not None:
             frame["outcome"] = outcome
-            checked.facts["outcome"] = f"from {said}"
-            if said == "the text of the stage":
-                found = "there is no outcome, so it was read from the text of the stage"
-                fix = "Export IsClosed and IsWon (or an outcome): they stay right when stages are renamed."
+            checked.facts["outcome"] = said
+            if "is_won" not in frame:
+                found = _("there is no outcome, so it was read from the text of the stage")
+                fix = _("Export IsClosed and IsWon (or an outcome): they stay right when stages are renamed.")
                 checked.faults.append(Fault(checked.label, None, "outcome", found, fix, "warning"))
     marks = [name for name in ("is_won", "is_closed") if name in frame]
     checked.frame = expected_close_dates(frame.drop(columns=marks))
@@ -188,19 +193,24 @@ def _say_missing(checked: Checked, frame: pd.DataFrame, columns: list[str]) -> N
         return
     free = checked.match.extra
     best = guesses(missing, frame, free)
-    listed = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
     for each in missing:
         if each.name in declared_wrong:
             continue
         guess = best.get(each.name)
-        fix = f"Did you mean '{guess}'? Paste the block below." if guess else f"It is needed: {each.description_en}."
-        if checked.name == "sales" and each.key == "yes" and each.name != "ds" and not guess:
-            fix += f" Or take '{each.name}' out of by in [plan]."
-        checked.faults.append(Fault(checked.label, None, each.name, f"no column '{each.name}'. It has: {listed}", fix))
+        fix = _("It is needed: {meaning}.").format(meaning=each.description)
+        if guess:
+            fix = _("Did you mean '{guess}'? Paste the block below.").format(guess=guess)
+        elif checked.name == "sales" and each.key == "yes" and each.name != "ds":
+            fix += _(" Or take '{field}' out of by in [plan].").format(field=each.name)
+        found = _("no column '{field}'. It has: {columns}")
+        found = found.format(field=each.name, columns=listing_of(columns, LISTED))
+        checked.faults.append(Fault(checked.label, None, each.name, found, fix))
     lines = [f"[sources.{checked.name}.columns]"]
     for each in missing:
         text = best.get(each.name, "")
-        note = "best guess, check it" if text else f"{each.description_en}; one of: {', '.join(free[:8])}"
+        note = _("best guess, check it")
+        if not text:
+            note = _("{meaning}; one of: {columns}").format(meaning=each.description, columns=", ".join(free[:8]))
         lines.append(f'{each.name} = "{text}"  # {note}')
     checked.block = "\n".join(lines)
 
@@ -223,7 +233,8 @@ def _identifiers(checked: Checked) -> None:
         if each.type == "id" and each.name in checked.frame:
             checked.frame[each.name], count = one_id_length(checked.frame[each.name])
             if count:
-                checked.facts["identifiers"] = f"{count:,} Salesforce ids of 15 characters written as 18"
+                said = _("{n} Salesforce ids of 15 characters written as 18")
+                checked.facts["identifiers"] = said.format(n=f"{count:,}")
 
 
 def _one_currency(checked: Checked, settings: Settings, stated: str) -> None:
@@ -239,7 +250,8 @@ def _one_currency(checked: Checked, settings: Settings, stated: str) -> None:
         _say_unknown(checked, settings, codes, [code for code, rate in rates.items() if rate is None])
         others = sorted(code for code, rate in rates.items() if code != company and rate is not None)
         if others:
-            checked.facts["currencies"] = f"{', '.join(others)} turned into {company}"
+            said = _("{codes} turned into {company}")
+            checked.facts["currencies"] = said.format(codes=", ".join(others), company=company)
             factor = codes.map({code: rate or 1.0 for code, rate in rates.items()}).to_numpy(float)
             for name in money:
                 frame[name] = frame[name] * factor
@@ -257,10 +269,10 @@ def _codes(given: pd.Series, otherwise: str) -> pd.Series:
 def _say_unknown(checked: Checked, settings: Settings, codes: pd.Series, unknown: list[str]) -> None:
     company = settings.company.currency
     for code in sorted(unknown):
-        near = did_you_mean(code, [company, *settings.rates])
-        fix = f"Write its rate into [rates]: {code} = {company} per {code}.{near}"
-        column = checked.match.theirs.get("currency")
-        checked.say((codes == code).to_numpy(), column, f"currency {shown(code)} has no rate", fix)
+        fix = _("Write its rate into [rates]: {code} = {company} per {code}.").format(code=code, company=company)
+        fix += near(code, [company, *settings.rates])
+        found = _("currency {code} has no rate").format(code=shown(code))
+        checked.say((codes == code).to_numpy(), checked.match.theirs.get("currency"), found, fix)
 
 
 def _sum_to(checked: Checked, period: str) -> None:
@@ -281,7 +293,8 @@ def _sum_to(checked: Checked, period: str) -> None:
     checked.frame = groups.agg(plans).reset_index()[list(frame.columns)]
     checked.rows = pd.Series(checked.rows).groupby(groups.ngroup().to_numpy()).first().to_numpy()
     if len(checked.frame) < before:
-        checked.facts["summed"] = f"{before:,} rows to {len(checked.frame):,}, one a key and {period}"
+        said = _("{before} rows to {after}, one a key and period")
+        checked.facts["summed"] = said.format(before=f"{before:,}", after=f"{len(checked.frame):,}")
 
 
 def _total(values: pd.Series) -> float:

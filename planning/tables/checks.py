@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import Fault
+from planning.language import _, listing, ngettext
 from planning.tables.canonical import Checked
 from planning.tables.numbers import distinct_texts
 from planning.tables.raw import is_text, shown
@@ -24,14 +25,14 @@ JUMP = 5.0  # a total this many times larger or smaller than the year before jum
 OTHER_UNIT = 300.0  # a cell this many times its series' median was likely written in another unit
 COMPARED = 100_000  # repeated keys up to which whole rows are compared
 ORDERED = {
-    "deals": [("created_date", "closed_date", "closed before it was created")],
-    "stage_history": [("entered_at", "left_at", "left before it was entered")],
-    "products": [("launch_date", "end_date", "ended before it was launched")],
-    "people": [("start_date", "end_date", "left before the start")],
-    "assignments": [("from", "to", "ends before it starts")],
-    "pilots": [("from", "to", "ends before it starts")],
-    "capacity": [("from", "to", "ends before it starts")],
-    "adjustments": [("from", "to", "ends before it starts")],
+    "deals": [("created_date", "closed_date", "deal")],
+    "stage_history": [("entered_at", "left_at", "stage")],
+    "products": [("launch_date", "end_date", "product")],
+    "people": [("start_date", "end_date", "person")],
+    "assignments": [("from", "to", "span")],
+    "pilots": [("from", "to", "span")],
+    "capacity": [("from", "to", "span")],
+    "adjustments": [("from", "to", "span")],
 }
 
 
@@ -52,10 +53,11 @@ def required_cells(checked: Checked) -> None:
                 continue
             if checked.name == "deals" and each.name == "created_date" and "outcome" in checked.frame:
                 is_open = (checked.frame["outcome"] == "open").to_numpy()
-                fix = "Fill it in; the deal is left out wherever its age counts."
-                checked.say(empty & is_open, theirs, "is empty for an open deal", fix, "warning")
+                fix = _("Fill it in; the deal is left out wherever its age counts.")
+                checked.say(empty & is_open, theirs, _("is empty for an open deal"), fix, "warning")
                 empty &= ~is_open
-            checked.say(empty, theirs, "is empty", f"Fill it in: {each.description_en}.")
+            fix = _("Fill it in: {meaning}.").format(meaning=each.description)
+            checked.say(empty, theirs, _("is empty"), fix)
 
 
 def repeated_keys(checked: Checked) -> None:
@@ -74,10 +76,11 @@ def repeated_keys(checked: Checked) -> None:
         same &= (column.isna() if pd.isna(value) else column == value).to_numpy(dtype=bool)
     first = int(np.flatnonzero(same)[0])
     copies = again.sum() <= COMPARED and not (again & ~checked.frame.duplicated().to_numpy()).any()
-    fix = "Remove the repeated rows." if copies else "Keep one row a key."
-    if checked.name in {"sales", "spend"} and "Keep" in fix:
-        fix += f' Or have rows of a key added up: sum_to = "month" in [sources.{checked.name}].'
-    checked.say(again, None, f"the key {named} stands in row {checked.rows[first]} already", fix)
+    fix = _("Remove the repeated rows.") if copies else _("Keep one row a key.")
+    if checked.name in {"sales", "spend"} and not copies:
+        fix += _(' Or have rows of a key added up: sum_to = "month" in [sources.{table}].').format(table=checked.name)
+    found = _("the key {key} stands in row {row} already").format(key=named, row=checked.rows[first])
+    checked.say(again, None, found, fix)
 
 
 def _again(frame: pd.DataFrame) -> np.ndarray:
@@ -113,16 +116,26 @@ def possible_dates(checked: Checked) -> None:
         if each.type in ("date", "timestamp") and each.name in frame:
             wrong = ((frame[each.name] < EARLIEST) | (frame[each.name] > LATEST)).to_numpy()
             if wrong.any():
-                found = f"{_cell(frame[each.name][wrong].iloc[0])} cannot be"
-                checked.say(wrong, checked.match.theirs.get(each.name), found, "Correct the year.")
-    for start, end, text in ORDERED.get(checked.name, ()):
+                found = _("{date} cannot be").format(date=_cell(frame[each.name][wrong].iloc[0]))
+                checked.say(wrong, checked.match.theirs.get(each.name), found, _("Correct the year."))
+    for start, end, kind in ORDERED.get(checked.name, ()):
         if start in frame and end in frame:
             # A time stamp has hours, a date has none: the day is compared.
             wrong = (frame[end].dt.normalize() < frame[start].dt.normalize()).to_numpy()
             if wrong.any():
                 at = int(np.flatnonzero(wrong)[0])
-                found = f"{text}: {_cell(frame[start].iloc[at])} to {_cell(frame[end].iloc[at])}"
-                checked.say(wrong, checked.match.theirs.get(end, end), found, "Correct one of the two dates.")
+                found = _turned_round(kind).format(start=_cell(frame[start].iloc[at]), end=_cell(frame[end].iloc[at]))
+                checked.say(wrong, checked.match.theirs.get(end, end), found, _("Correct one of the two dates."))
+
+
+def _turned_round(kind: str) -> str:
+    return {
+        "deal": _("closed before it was created: {start} to {end}"),
+        "stage": _("left before it was entered: {start} to {end}"),
+        "product": _("ended before it was launched: {start} to {end}"),
+        "person": _("left before the start: {start} to {end}"),
+        "span": _("ends before it starts: {start} to {end}"),
+    }[kind]
 
 
 def closed_deals(checked: Checked) -> None:
@@ -131,8 +144,8 @@ def closed_deals(checked: Checked) -> None:
     if checked.name != "deals" or not {"outcome", "closed_date"} <= set(frame):
         return
     undated = (frame["outcome"].isin(["won", "lost"]) & frame["closed_date"].isna()).to_numpy()
-    fix = "Fill it in; the deal is left out wherever the day counts."
-    checked.say(undated, "closed_date", "a closed deal without its day", fix, "warning")
+    fix = _("Fill it in; the deal is left out wherever the day counts.")
+    checked.say(undated, "closed_date", _("a closed deal without its day"), fix, "warning")
 
 
 def same_but_for_case(checked: Checked) -> None:
@@ -147,8 +160,10 @@ def same_but_for_case(checked: Checked) -> None:
         for group in folded.values():
             if len(group) > 1:
                 odd = (checked.frame[each.name] == group[1]).to_numpy()
-                found = f"{' and '.join(shown(name) for name in group)} differ only in capitals or spaces"
-                fix = f'One name: [sources.{checked.name}.values.{each.name}] "{group[1]}" = "{group[0]}"'
+                found = _("{names} differ only in capitals or spaces")
+                found = found.format(names=listing([shown(name) for name in group]))
+                fix = _('Give one name in [sources.{table}.values.{field}]: "{theirs}" = "{ours}"')
+                fix = fix.format(table=checked.name, field=each.name, theirs=group[1], ours=group[0])
                 checked.say(odd, checked.match.theirs.get(each.name), found, fix, "warning")
 
 
@@ -179,9 +194,12 @@ def gaps_in_panel(checked: Checked) -> None:
         worst = (gaps["span"] - gaps["n"]).idxmax()
         name = " / ".join(map(str, worst if isinstance(worst, tuple) else (worst,)))
         count = int((gaps["span"] - gaps["n"]).max())
-        found = f"{missing:,} periods are missing inside {len(gaps):,} of {len(counted):,} series"
-        found += f", most in {name} ({count})"
-        fix = "They are treated as gaps; write the rows if they were lost."
+        found = ngettext(
+            "{n} period is missing inside {gaps} of {all} series, most in {name} ({most})",
+            "{n} periods are missing inside {gaps} of {all} series, most in {name} ({most})",
+            missing,
+        ).format(n=f"{missing:,}", gaps=f"{len(gaps):,}", all=f"{len(counted):,}", name=name, most=count)
+        fix = _("They are treated as gaps; write the rows if they were lost.")
         checked.faults.append(Fault(checked.label, None, None, found, fix, "warning"))
     _missing_everywhere(checked, distinct)
 
@@ -204,9 +222,9 @@ def _missing_everywhere(checked: Checked, distinct: np.ndarray) -> None:
         return
     for at in np.flatnonzero(steps > 1.6 * usual)[:3]:
         before, after = (pd.Timestamp(distinct[i]) for i in (at, at + 1))
-        found = f"no row at all between {before:%Y-%m-%d} and {after:%Y-%m-%d}"
+        found = _("no row at all between {before} and {after}").format(before=_cell(before), after=_cell(after))
         day = "ds" if checked.name == "sales" else "period"
-        checked.say(_only(checked, {day: after}), day, found, "Export the missing periods too.", "warning")
+        checked.say(_only(checked, {day: after}), day, found, _("Export the missing periods too."), "warning")
 
 
 def jumping_sums(checked: Checked) -> None:
@@ -223,9 +241,10 @@ def jumping_sums(checked: Checked) -> None:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (totals / usual).where(usual > 0)
     for month, times in ratio[(ratio > JUMP) | (ratio < 1 / JUMP)].head(3).items():
-        found = f"the total of {month} is {times:,.2g} times that of the months around it"
+        found = _("the total of {month} is {times} times that of the months around it")
+        found = found.format(month=month, times=f"{times:,.2g}")
         first = _only(checked, {day: checked.frame[day][months == month].iloc[0]})
-        fix = "Look for rows that are there twice, missing, or in another unit."
+        fix = _("Look for rows that are there twice, missing, or in another unit.")
         checked.say(first, "amount", found, fix, "warning")
 
 
@@ -242,8 +261,9 @@ def other_units(checked: Checked) -> None:
     odd = ((ratio > OTHER_UNIT) & enough).to_numpy()
     if odd.any():
         at = int(np.flatnonzero(odd)[0])
-        found = f"{checked.frame['amount'].iloc[at]:,.0f} is {ratio.iloc[at]:,.0f} times the middle of its own series"
-        fix = "Mixed units? Write all rows in one unit."
+        found = _("{value} is {times} times the middle of its own series")
+        found = found.format(value=f"{checked.frame['amount'].iloc[at]:,.0f}", times=f"{ratio.iloc[at]:,.0f}")
+        fix = _("Mixed units? Write all rows in one unit.")
         checked.say(odd, checked.match.theirs.get("amount", "amount"), found, fix, "warning")
     _regions_apart(checked, panel[1])
 
@@ -259,8 +279,9 @@ def _regions_apart(checked: Checked, keys: list[str]) -> None:
     for region, others in ((middle.index[0], middle.iloc[1:]), (middle.index[-1], middle.iloc[:-1])):
         times = middle[region] / others.median()
         if others.max() / others.min() < 50 and not 1 / OTHER_UNIT < times < OTHER_UNIT:
-            found = f"the rows of {region} are {times:,.2g} times those of the other regions"
-            fix = "Mixed units? Write all regions in one unit."
+            found = _("the rows of {region} are {times} times those of the other regions")
+            found = found.format(region=region, times=f"{times:,.2g}")
+            fix = _("Mixed units? Write all regions in one unit.")
             checked.say(_only(checked, {"region": region}), "amount", found, fix, "warning")
 
 
@@ -276,9 +297,10 @@ def shares_add_up(checked: Checked) -> None:
     if len(over):
         where = over.index[0]
         names = " / ".join(map(str, where if isinstance(where, tuple) else (where,)))
-        found = f"the shares of {names} add up to {over.iloc[0]:.2f}"
-        found += f" (and {len(over) - 1:,} more cells above 1)" if len(over) > 1 else ""
-        checked.say(_only(checked, {}), "share", found, "Shares of one cell add up to 1 at most.", "warning")
+        found = _("the shares of {cell} add up to {sum}; cells above 1: {n}")
+        found = found.format(cell=names, sum=f"{over.iloc[0]:.2f}", n=len(over))
+        fix = _("Shares of one cell add up to 1 at most.")
+        checked.say(_only(checked, {}), "share", found, fix, "warning")
 
 
 RULES: tuple[Callable[[Checked], None], ...] = (

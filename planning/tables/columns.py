@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from planning.errors import Fault, did_you_mean
+from planning.errors import Fault
+from planning.language import _, listing, ngettext
 from planning.tables.dates import to_dates
 from planning.tables.inference import as_text
 from planning.tables.matching import header_unit
 from planning.tables.numbers import first_like, text_cells, to_numbers
-from planning.tables.raw import rows_text, shown
+from planning.tables.raw import listing_of, near, rows_text, shown
 from planning.tables.schema import NUMERIC, Field, value_aliases
 
 TRUE = {"true", "1", "1.0", "yes", "y", "x", "t", "wahr", "ja", "是", "真", "有"}
@@ -71,18 +72,24 @@ def _first(column: pd.Series, mask: np.ndarray) -> object:
 def _numbers(field: Field, column: pd.Series, theirs: str, context: Context) -> Read:
     read = to_numbers(column, context.decimal, context.thousands)
     if read.bad.any():
-        context.say(read.bad, theirs, f"{shown(_first(column, read.bad))} is no number", _number_fix(column, read.bad))
+        found = _("{cell} is no number").format(cell=shown(_first(column, read.bad)))
+        context.say(read.bad, theirs, found, _number_fix(column, read.bad))
     if read.not_finite.any():
-        said = f"{shown(_first(column, read.not_finite))} is not a finite figure a company can have"
-        context.say(read.not_finite, theirs, said, "Write the number, or leave the cell empty.")
+        cell = shown(_first(column, read.not_finite))
+        found = _("{cell} is not a finite figure a company can have").format(cell=cell)
+        context.say(read.not_finite, theirs, found, _("Write the number, or leave the cell empty."))
     if read.nan_text:
-        found = f"{read.nan_text:,} cells say NaN, NULL or the like and were read as empty"
-        context.faults.append(Fault(context.label, None, theirs, found, "Leave such cells empty.", "warning"))
+        found = ngettext(
+            "{n} cell says NaN, NULL or the like and was read as empty",
+            "{n} cells say NaN, NULL or the like and were read as empty",
+            read.nan_text,
+        ).format(n=f"{read.nan_text:,}")
+        context.faults.append(Fault(context.label, None, theirs, found, _("Leave such cells empty."), "warning"))
     _mixed_units(read.units, column, theirs, context)
     currency = _one_currency(read.currencies, theirs, context)
     factor, header_currency = header_unit(theirs)
     values = np.where(read.not_finite, np.nan, read.values) * factor
-    said = f"{theirs}: times {factor:,.0f}" if factor != 1 else ""
+    said = _("{column}: times {factor}").format(column=theirs, factor=f"{factor:,.0f}") if factor != 1 else ""
     if field.type == "rate":
         values = _rates(values, "%" in read.units, theirs, context)
     elif "%" in read.units and field.unit == "percent":
@@ -94,10 +101,10 @@ def _numbers(field: Field, column: pd.Series, theirs: str, context: Context) -> 
 def _number_fix(column: pd.Series, bad: np.ndarray) -> str:
     cell = str(_first(column, bad)).strip()
     if cell.startswith("="):
-        return "It is a formula: save its value instead."
+        return _("It is a formula: save its value instead.")
     if "," in cell and "." in cell:
-        return 'Write a plain number, or declare the mark of the decimals: decimal = ","'
-    return "Write a plain number, or leave the cell empty."
+        return _('Write a plain number, or declare the mark of the decimals: decimal = ","')
+    return _("Write a plain number, or leave the cell empty.")
 
 
 def _mixed_units(units: Mapping[str, int], column: pd.Series, theirs: str, context: Context) -> None:
@@ -105,15 +112,15 @@ def _mixed_units(units: Mapping[str, int], column: pd.Series, theirs: str, conte
     if len(units) > 1:
         examples = [shown(column.iloc[at]) for _unit, at in sorted(units.items(), key=lambda item: item[1])][:3]
         row = int(context.rows[sorted(units.values())[1]])
-        found = f"mixed units: {' and '.join(examples)} stand in one column"
-        context.faults.append(Fault(context.label, row, theirs, found, "Write all cells in one unit."))
+        found = _("mixed units: {cells} stand in one column").format(cells=listing(examples))
+        context.faults.append(Fault(context.label, row, theirs, found, _("Write all cells in one unit.")))
 
 
 def _one_currency(currencies: Mapping[str, int], theirs: str, context: Context) -> str:
     if len(currencies) > 1:
         row = int(context.rows[sorted(currencies.values())[1]])
-        found = f"mixed currencies: {', '.join(currencies)} are written in the cells"
-        context.faults.append(Fault(context.label, row, theirs, found, "Put the currency into a column of its own."))
+        found = _("mixed currencies: {codes} are written in the cells").format(codes=", ".join(currencies))
+        context.faults.append(Fault(context.label, row, theirs, found, _("Put the currency into a column of its own.")))
     return next(iter(currencies), "")
 
 
@@ -128,11 +135,13 @@ def _rates(values: np.ndarray, signed: bool, theirs: str, context: Context) -> n
     if not above.any() or (values > 100).any():
         return values
     if between.any():
-        found = f"values of 0 to 1 and of 0 to 100 in one column, such as {filled[filled > 1][0]:g}"
-        context.say(above, theirs, found, "Write all of them as shares of 1, or all as percents.")
+        found = _("values of 0 to 1 and of 0 to 100 in one column, such as {value}")
+        found = found.format(value=f"{filled[filled > 1][0]:g}")
+        context.say(above, theirs, found, _("Write all of them as shares of 1, or all as percents."))
         return np.where(above, np.nan, values)
-    found = f"read as percents (0 to 100), since the largest is {filled.max():g} and none lies between 0 and 1"
-    context.faults.append(Fault(context.label, None, theirs, found, "Nothing to do if that is right.", "warning"))
+    found = _("read as percents (0 to 100), since the largest is {value} and none lies between 0 and 1")
+    found = found.format(value=f"{filled.max():g}")
+    context.faults.append(Fault(context.label, None, theirs, found, _("Nothing to do if that is right."), "warning"))
     return values / 100
 
 
@@ -141,25 +150,28 @@ def _range(field: Field, values: np.ndarray, theirs: str, context: Context) -> N
     with np.errstate(invalid="ignore"):
         wrong = (values < low) | (values > high) | ((values == low) if open_low else False)
     if wrong.any():
-        allowed = field.allowed.replace("..", " to ")
-        found = f"{values[wrong][0]:g} is outside {allowed}"
-        context.say(wrong, theirs, found, f"{field.name} is {field.unit or 'a number'}, allowed: {allowed}.")
+        allowed = field.allowed.replace("..", _(" to "))
+        found = _("{value} is outside {allowed}").format(value=f"{values[wrong][0]:g}", allowed=allowed)
+        fix = _("Correct it; {field} means: {meaning}.").format(field=field.name, meaning=field.description)
+        context.say(wrong, theirs, found, fix)
 
 
 def _dates(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
     read = to_dates(column, context.date_format, context.order, keep_time=field.type == "timestamp")
     if read.bad.any():
-        form = f" of the form {context.date_format}" if context.date_format else ""
         cell = _first(column, read.bad)
-        fix = "Write it as 2026-12-31."
+        found = _("{cell} is no date").format(cell=shown(cell))
+        if context.date_format:
+            found = _("{cell} is no date of the form {form}").format(cell=shown(cell), form=context.date_format)
+        fix = _("Write it as 2026-12-31.")
         if str(cell).strip().startswith("="):
-            fix = "It is a formula: save its value instead."
+            fix = _("It is a formula: save its value instead.")
         elif str(cell).replace(".", "").isdigit() and 20_000 < float(str(cell)) < 80_000:
-            fix = "It looks like Excel's number of a day: format the column as a date and save again."
-        context.say(read.bad, theirs, f"{shown(cell)} is no date{form}", fix)
+            fix = _("It looks like Excel's number of a day: format the column as a date and save again.")
+        context.say(read.bad, theirs, found, fix)
     if read.ambiguous.any():
-        found = f"{shown(_first(column, read.ambiguous))} may be day or month first"
-        fix = f'Declare it in [sources.{context.table}]: date_format = "%d/%m/%Y" or "%m/%d/%Y"'
+        found = _("{cell} may be day or month first").format(cell=shown(_first(column, read.ambiguous)))
+        fix = _('Declare it in [sources.{table}]: date_format = "%d/%m/%Y" or "%m/%d/%Y"').format(table=context.table)
         context.say(read.ambiguous, theirs, found, fix)
     return pd.Series(read.values, index=column.index)
 
@@ -170,7 +182,8 @@ def _flags(field: Field, column: pd.Series, theirs: str, context: Context) -> pd
     texts = as_text(column).str.strip().str.casefold()
     known = texts.isin(TRUE | FALSE).to_numpy() | texts.isna().to_numpy() | (texts == "").to_numpy()
     if not known.all():
-        context.say(~known, theirs, f"{shown(_first(column, ~known))} is neither yes nor no", "Write true or false.")
+        found = _("{cell} is neither yes nor no").format(cell=shown(_first(column, ~known)))
+        context.say(~known, theirs, found, _("Write true or false."))
     return texts.isin(TRUE)
 
 
@@ -183,14 +196,13 @@ def _choices(field: Field, column: pd.Series, theirs: str, context: Context) -> 
     wrong = (out.isna() & texts.notna()).to_numpy() | (~out.isin(field.choices) & out.notna()).to_numpy()
     if wrong.any():
         values = list(dict.fromkeys(texts[wrong]))
-        listed = ", ".join(shown(value) for value in values[:LONGEST_LIST])
-        listed += ", ..." if len(values) > LONGEST_LIST else ""
-        near = did_you_mean(values[0], field.choices)
-        fix = (
-            f"Allowed: {', '.join(field.choices)}.{near} Say what yours mean in [sources.{context.table}.values."
-            f'{field.name}], such as "{values[0]}" = "{field.choices[0]}"'
-        )
-        context.say(wrong, theirs, f"{listed} {'is' if len(values) == 1 else 'are'} no {field.name}", fix)
+        listed = listing_of([shown(value) for value in values], LONGEST_LIST)
+        fix = _('Allowed: {choices}.{near} Say what yours mean in [{section}], such as "{theirs}" = "{ours}"').format(
+            choices=", ".join(field.choices), near=near(values[0], field.choices), theirs=values[0],
+            section=f"sources.{context.table}.values.{field.name}", ours=field.choices[0],
+        )  # fmt: skip
+        found = ngettext("{values} is no {field}", "{values} are no {field}", len(values))
+        context.say(wrong, theirs, found.format(values=listed, field=field.name), fix)
     return out
 
 
@@ -202,9 +214,10 @@ def _texts(field: Field, column: pd.Series, theirs: str, context: Context) -> pd
         texts = texts.where(~(formula & kept.notna().to_numpy()), kept)
         formula = formula & kept.isna().to_numpy()
         severity = "fault" if field.type == "id" or field.key else "warning"
-        fix = "Save its value instead." if severity == "fault" else "It is kept as text and never computed."
+        fix = _("Save its value instead.") if severity == "fault" else _("It is kept as text and never computed.")
         if formula.any():
-            context.say(formula, theirs, f"{shown(_first(texts, formula))} is a formula", fix, severity)
+            found = _("{cell} is a formula").format(cell=shown(_first(texts, formula)))
+            context.say(formula, theirs, found, fix, severity)
     declared = (context.values or {}).get(field.name)
     if declared:
         texts = texts.map(lambda text: declared.get(text, text), na_action="ignore").astype("str")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from planning.errors import did_you_mean
+from planning.language import _, ngettext
 from planning.tables.canonical import Checked
-from planning.tables.raw import shown
+from planning.tables.raw import listing_of, near, shown
 from planning.tables.schema import Reference, references
 
 LISTED = 4
@@ -35,21 +35,28 @@ def orphans(tables: Mapping[str, Checked], reference: Reference) -> None:
     if not lost.any():
         return
     names = column[lost].value_counts().index
-    listed = ", ".join(shown(name) for name in names[:LISTED]) + (", ..." if len(names) > LISTED else "")
     share = lost.sum() / max(int(column.notna().sum()), 1)
-    verb = "is" if len(names) == 1 else "are"
-    found = f"{listed} {verb} not in {reference.to_table}.{reference.to_field} ({share:.0%} of the rows)"
+    found = ngettext(
+        "{values} is not in {table}.{field} ({share} of the rows)",
+        "{values} are not in {table}.{field} ({share} of the rows)",
+        len(names),
+    ).format(
+        values=listing_of([shown(name) for name in names], LISTED), table=reference.to_table, field=reference.to_field,
+        share=f"{share:.0%}",
+    )  # fmt: skip
     theirs = one.match.theirs.get(reference.field, reference.field)
     one.say(lost, theirs, found, _fix(one, reference, names[0], known, share), reference.severity)
 
 
 def _fix(one: Checked, reference: Reference, name: str, known: np.ndarray, share: float) -> str:
-    near = did_you_mean(name, known[:5000])
     if share > 0.9:
-        return f"Hardly any value fits: are these names where {reference.to_table} has identifiers, or the reverse?"
+        text = _("Hardly any value fits: are these names where {table} has identifiers, or the reverse?")
+        return text.format(table=reference.to_table)
+    fix = _("Add it to {table}, or correct it.").format(table=reference.to_table)
     if reference.field in ("region", "line", "customer_type"):
-        return f'{near.strip()} Correct it, or say what it means: [sources.{one.name}.values.{reference.field}]'.strip()
-    return f"{near.strip()} Add it to {reference.to_table}, or correct it.".strip()
+        fix = _("Correct it, or say what it means: [sources.{table}.values.{field}]")
+        fix = fix.format(table=one.name, field=reference.field)
+    return f"{near(name, known[:5000])} {fix}".strip()
 
 
 def stages_of_deals(tables: Mapping[str, Checked]) -> None:
@@ -62,14 +69,14 @@ def stages_of_deals(tables: Mapping[str, Checked]) -> None:
     days = deals.frame.set_index("deal_id").reindex(history.frame["deal_id"])
     entered = history.frame["entered_at"].dt.normalize().to_numpy()
     for column, text, early in (
-        ("created_date", "before the deal was created", True),
-        ("closed_date", "after the deal was closed", False),
+        ("created_date", _("deal {deal} entered a stage before the deal was created"), True),
+        ("closed_date", _("deal {deal} entered a stage after the deal was closed"), False),
     ):
         if column in days:
             day = pd.Series(days[column]).to_numpy()
             wrong = (entered < day) if early else (entered > day)
             if wrong.any():
                 at = int(np.flatnonzero(wrong)[0])
-                found = f"deal {history.frame['deal_id'].iloc[at]} entered a stage {text}"
-                fix = "Correct the day; such rows are not used as what was known then."
+                found = text.format(deal=history.frame["deal_id"].iloc[at])
+                fix = _("Correct the day; such rows are not used as what was known then.")
                 history.say(wrong, history.match.theirs.get("entered_at"), found, fix, "warning")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from planning.language import _
 from planning.tables.raw import RawTable
 from planning.tables.schema import value_aliases
 
@@ -91,13 +92,15 @@ def outcome_from_marks(frame: pd.DataFrame) -> tuple[pd.Series | None, str]:
             if "closed_date" not in frame:
                 return None, ""
             closed = won | frame["closed_date"].notna().to_numpy()
-        said = "the marks is_closed and is_won" if "is_closed" in frame else "the mark is_won and the close date"
+        said = _("from the marks is_closed and is_won")
+        if "is_closed" not in frame:
+            said = _("from the mark is_won and the close date")
     elif "stage" in frame:
         known = value_aliases("deals", "outcome")
         outcome = frame["stage"].str.casefold().str.strip().map(known)
         if not outcome.isin(["won", "lost"]).any():
             return None, ""
-        won, said = (outcome == "won").to_numpy(), "the text of the stage"
+        won, said = (outcome == "won").to_numpy(), _("from the text of the stage")
         closed = outcome.isin(["won", "lost", "no_decision"]).to_numpy()
     else:
         return None, ""

@@ -13,13 +13,15 @@ RawTable
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from planning.errors import Fault
+from planning.errors import Fault, nearest
+from planning.language import _, ngettext
 
 SHOWN = 4  # rows or values named in one fault; the rest are counted
 
@@ -53,8 +55,20 @@ def rows_text(rows: np.ndarray) -> str:
     more = [str(row) for row in rows[1:SHOWN]]
     if not more:
         return ""
-    tail = ", ..." if len(rows) > SHOWN else ""
-    return f" (and {len(rows) - 1:,} more: row{'s' if len(rows) > 2 else ''} {', '.join(more)}{tail})"
+    listed = ", ".join(more) + (", ..." if len(rows) > SHOWN else "")
+    text = ngettext(" (and {n} more: row {rows})", " (and {n} more: rows {rows})", len(rows) - 1)
+    return text.format(n=f"{len(rows) - 1:,}", rows=listed)
+
+
+def near(word: str, choices: Iterable[str]) -> str:
+    """Returns ` Did you mean 'x'?` in the current language, or an empty text when nothing is near."""
+    guess = nearest(word, choices)
+    return _(" Did you mean '{guess}'?").format(guess=guess) if guess else ""
+
+
+def listing_of(names: Sequence[str], limit: int) -> str:
+    """Returns the first names joined by commas, with dots when there are more."""
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
 
 
 def shown(value: object, limit: int = 40) -> str:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planning.errors import UsageError, did_you_mean
+from planning.language import current
 
 FIELDS_FOLDER = Path(__file__).parent / "fields"
 VALUES_FILE = Path(__file__).parent / "values.csv"
@@ -45,6 +46,11 @@ class Field:
     description_en: str = ""
     description_zh: str = ""
     aliases: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What the field means, in the current language."""
+        return self.description_zh if current() == "zh" else self.description_en
 
     @property
     def choices(self) -> tuple[str, ...]:

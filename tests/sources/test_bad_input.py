@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from planning import language
 from planning.cli.check import command
 from planning.config import load
 from planning.errors import DataError, UsageError
@@ -78,6 +80,16 @@ def test_each_fault_is_one_clear_line(name, tmp_path):
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_said_in_chinese_too(name, tmp_path):
+    table, content, _expected = FAULTS[name]
+    with language.use("zh"):
+        result = check_all(workspace(tmp_path, **{table: content}))
+    for fault in result.faults.itertuples():
+        assert re.search("[\u4e00-\u9fff]", fault.found), fault.found
+        assert re.search("[\u4e00-\u9fff]", fault.fix), fault.fix
+
+
 def test_an_unknown_region_in_spend_names_the_nearest(tmp_path):
     text = said(tmp_path, sales=SALES, spend=SPEND.replace("2026-01-08,North", "2026-01-08,Nort"))
     assert '"Nort" is not in sales.region' in text
@@ -108,7 +120,7 @@ def test_a_wrong_delimiter_names_the_right_one(tmp_path):
 
 def test_nan_text_is_counted(tmp_path):
     content = DEALS.replace("100,1\n", "100,NaN\n")
-    assert "1 cells say NaN" in said(tmp_path, "warning", deals=content)
+    assert "1 cell says NaN" in said(tmp_path, "warning", deals=content)
 
 
 def test_faults_of_all_tables_come_at_once(tmp_path):
