@@ -1,6 +1,7 @@
 """Hot, Warm or Cold: leads graded by a calibrated chance, each grade with the rate it promises and the rate it kept.
 
-The model learns on the earlier leads only and is judged on the later ones. A grade promises a rate with an interval for
+The later half of the leads is judged in parts,
+each by a model of everything before it. A grade promises a rate with an interval for
 the next period: luck of the draw, and how far earlier promises were off beyond luck (drift), measured on the past.
 Recalibration is kept only where it helped on held-out leads; it can hurt as easily.
 """
@@ -27,8 +28,7 @@ from planning.errors import DataError
 
 GRADES = ("hot", "warm", "cold")
 LEAST = 400
-BLOCKS = 5
-PERIODS = 4
+BLOCKS, FIRST, MEMORY = 10, 5, 4
 
 
 @dataclass(frozen=True)
@@ -73,26 +73,30 @@ def grade_leads(
     closed = np.flatnonzero(prepared.outcomes.closed)
     if len(closed) < LEAST or not usable:
         raise DataError(
-            f"{len(closed)} decided leads and {len(usable)} fields known in time; {LEAST} leads and one field are meant."
+            f"{len(closed)} decided leads and {len(usable)} fields known in time; at least {LEAST} and 1 are meant."
         )
     rows = closed[np.argsort(_times(prepared, order)[closed], kind="stable")]
     won_now = (prepared.outcomes.state[rows] == "won").astype(float)
-    half = len(rows) // 2
     with one_thread(prepared):
-        past, truth, block = _replayed(prepared, usable, rows[:half], won_now[:half])
-        shape = _shape(past, truth, block)
-        eta = _bend(_predict(prepared, usable, rows[:half], won_now[:half], np.arange(len(prepared.deals))), shape)
-    chance = 1 / (1 + np.exp(-eta))
-    before = 1 / (1 + np.exp(-_bend(past, shape)))
-    limits = (float(np.quantile(before, 1 - hot)), float(np.quantile(before, cold)))
-    drift = _drift(before, truth, block, limits)
-    grades = _grade_table(chance[rows[half:]], won_now[half:], limits, drift)
-    over_time = _over_time(chance[rows[half:]], won_now[half:], limits, drift)
-    scores = _scores(chance[rows[half:]], won_now[half:]) | {"recalibrated": shape != (0.0, 1.0), "learned_on": half}
+        past, block = _replayed(prepared, usable, rows, won_now)
+        final = _predict(prepared, usable, rows, won_now, np.arange(len(prepared.deals)))
+    judged = [
+        _judge(past, won_now[len(won_now) - len(past) :], block, number, hot, cold) for number in range(FIRST, BLOCKS)
+    ]
+    later = pd.concat(judged, ignore_index=True)
+    shape, limits, _ = _promise(past, won_now[len(won_now) - len(past) :], block, BLOCKS, hot, cold)
+    chance = 1 / (1 + np.exp(-_bend(final, shape)))
+    chance[rows[len(rows) - len(later) :]] = later["chance"]
     frame = pd.DataFrame({"deal_id": prepared.ids, "probability": chance, "grade": _grade(chance, limits),
-                          "state": prepared.outcomes.state})  # fmt: skip
-    frame["half"] = ""
-    frame.loc[rows[:half], "half"], frame.loc[rows[half:], "half"] = "learned on", "judged on"
+                          "state": prepared.outcomes.state, "judged": False})  # fmt: skip
+    frame.loc[rows[len(rows) - len(later) :], ["grade", "judged"]] = np.column_stack(
+        [later["grade"], [True] * len(later)]
+    )
+    grades = _grade_table(later).assign(least=[limits[0], limits[1], 0.0])
+    parts = [_grade_table(part).assign(period=number) for number, part in later.groupby("period")]
+    over_time = pd.concat(parts, ignore_index=True)[["period", *grades.columns.drop("least")]]
+    scores = _scores(later["chance"].to_numpy(), later["won"].to_numpy())
+    scores |= {"recalibrated": shape != (0.0, 1.0), "learned_on": len(rows) - len(later)}
     return Grading(grades, over_time, frame, scores, auditing.findings_frame(findings))
 
 
@@ -119,29 +123,69 @@ def _predict(
     return model.log_odds(design.codes({name: columns[name].values.iloc[score] for name in varying}))
 
 
-def _replayed(prepared: Prepared, usable: dict[str, str], rows: np.ndarray, won: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Past promises: each block of the earlier half predicted from the blocks before it."""
+def _replayed(
+    prepared: Prepared, usable: dict[str, str], rows: np.ndarray, won: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each block of leads but the first predicted by a model of the blocks before it: log-odds and block number."""
     edges = np.linspace(0, len(rows), BLOCKS + 1).astype(int)
     eta, block = [], []
     for number in range(1, BLOCKS):
         learn, test = rows[: edges[number]], rows[edges[number] : edges[number + 1]]
         eta.append(_predict(prepared, usable, learn, won[: edges[number]], test))
         block.append(np.full(len(test), number))
-    return np.concatenate(eta), won[edges[1] :], np.concatenate(block)
+    return np.concatenate(eta), np.concatenate(block)
+
+
+def _promise(
+    eta: np.ndarray, won: np.ndarray, block: np.ndarray, number: int, hot: float, cold: float
+) -> tuple[tuple[float, float], tuple[float, float], dict[str, float]]:
+    """What can be promised for block `number` from the blocks before it: recalibration, limits of the grades, drift."""
+    seen = (block < number) & (block >= number - MEMORY)
+    shape = _shape(eta[seen], won[seen], block[seen])
+    both = []
+    for bend in (shape, (0.0, 1.0)):  # the bend was fitted to these very promises: the plain ones are looked at too
+        chance = 1 / (1 + np.exp(-_bend(eta[seen], bend)))
+        limits = (float(np.quantile(chance, 1 - hot)), float(np.quantile(chance, cold)))
+        both.append((limits, _drift(chance, won[seen], block[seen], limits)))
+    return shape, both[0][0], {name: max(drift[name] for _, drift in both) for name in GRADES}
+
+
+def _judge(eta: np.ndarray, won: np.ndarray, block: np.ndarray, number: int, hot: float, cold: float) -> pd.DataFrame:
+    """The leads of one block with their chance and grade as promised before, and what came."""
+    shape, limits, drift = _promise(eta, won, block, number, hot, cold)
+    now = block == number
+    chance = 1 / (1 + np.exp(-_bend(eta[now], shape)))
+    grade = _grade(chance, limits)
+    return pd.DataFrame({"period": number - FIRST + 1, "chance": chance, "grade": grade, "won": won[now],
+                         "drift": [drift[name] for name in grade]})  # fmt: skip
 
 
 def _shape(eta: np.ndarray, won: np.ndarray, block: np.ndarray) -> tuple[float, float]:
-    """Shift and stretch of the log-odds (Platt) where they lower the log-loss of the last block, else none."""
-    early = block < block.max()
+    """A shift, or shift and stretch, of the log-odds learned on the last block but one, where it lowers the last one's
+    log-loss; else none. The stretch must earn its keep beyond the shift: the model is shrunken already."""
+    early, last = block == block.max() - 1, block == block.max()
+
+    def loss(shape: tuple[float, float]) -> float:
+        z = shape[0] + shape[1] * eta[last]
+        return float(np.mean(np.logaddexp(0, z) - won[last] * z))
+
+    best = (0.0, 1.0)
+    for stretch in (False, True):
+        shape = _platt(eta[early], won[early], stretch)
+        if shape[1] > 0 and loss(shape) < loss(best) - 3e-3:
+            best = shape
+    return best
+
+
+def _platt(eta: np.ndarray, won: np.ndarray, stretch: bool) -> tuple[float, float]:
     a, b = 0.0, 1.0
     for _ in range(25):
-        p = 1 / (1 + np.exp(-(a + b * eta[early])))
+        p = 1 / (1 + np.exp(-(a + b * eta)))
         w = np.maximum(p * (1 - p), 1e-6)
-        x = np.column_stack([np.ones(early.sum()), eta[early]])
-        step = np.linalg.solve((x * w[:, None]).T @ x + 1e-6 * np.eye(2), x.T @ (won[early] - p))
-        a, b = a + step[0], b + step[1]
-    loss = lambda z: float(np.mean(np.logaddexp(0, z) - won[~early] * z))  # noqa: E731
-    return (float(a), float(b)) if b > 0 and loss(a + b * eta[~early]) < loss(eta[~early]) - 1e-4 else (0.0, 1.0)
+        x = np.column_stack([np.ones(len(eta)), eta]) if stretch else np.ones((len(eta), 1))
+        step = np.linalg.solve((x * w[:, None]).T @ x + 1e-6 * np.eye(x.shape[1]), x.T @ (won - p))
+        a, b = a + step[0], b + (step[1] if stretch else 0.0)
+    return float(a), float(b)
 
 
 def _bend(eta: np.ndarray, shape: tuple[float, float]) -> np.ndarray:
@@ -167,47 +211,22 @@ def _drift(chance: np.ndarray, won: np.ndarray, block: np.ndarray, limits: tuple
     return {name: max(value, common / 2) for name, value in out.items()}
 
 
-def _grade_table(
-    chance: np.ndarray, won: np.ndarray, limits: tuple[float, float], drift: dict[str, float]
-) -> pd.DataFrame:
-    grade, rows = _grade(chance, limits), []
-    least = {"hot": limits[0], "warm": limits[1], "cold": 0.0}
+def _grade_table(later: pd.DataFrame) -> pd.DataFrame:
+    """Promise and record per grade; drift is common to a period's leads, so it is averaged over periods."""
+    rows = []
     for name in GRADES:
-        mine = grade == name
-        n = int(mine.sum())
-        p = float(chance[mine].mean()) if n else np.nan
-        half = Z90 * np.sqrt(np.mean(chance[mine] * (1 - chance[mine])) / n + drift[name]) if n else np.nan
-        seen = float(won[mine].mean()) if n else np.nan
-        low, high = wilson(np.array([won[mine].sum()]), np.array([n]))
-        rows.append(
-            (
-                name,
-                least[name],
-                n,
-                p,
-                max(p - half, 0.0),
-                min(p + half, 1.0),
-                seen,
-                low[0],
-                high[0],
-                abs(seen - p) <= half,
-            )
-        )
-    columns = ["grade", "least", "leads", "predicted", "lo90", "hi90", "observed", "observed_lo", "observed_hi", "kept"]
+        mine = later[later["grade"] == name]
+        n = len(mine)
+        p, seen = float(mine["chance"].mean()), float(mine["won"].mean())
+        luck = float((mine["chance"] * (1 - mine["chance"])).sum()) / max(n, 1) ** 2
+        by_period = mine.groupby("period")["drift"].agg(["size", "first"])
+        drift = float(((by_period["size"] / max(n, 1)) ** 2 * by_period["first"]).sum())
+        half = Z90 * np.sqrt(luck + drift) if n else np.nan
+        low, high = wilson(np.array([mine["won"].sum()]), np.array([n]))
+        kept = bool(abs(seen - p) <= half)
+        rows.append((name, n, p, max(p - half, 0.0), min(p + half, 1.0), seen, float(low[0]), float(high[0]), kept))
+    columns = ["grade", "leads", "predicted", "lo90", "hi90", "observed", "observed_lo", "observed_hi", "kept"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _over_time(
-    chance: np.ndarray, won: np.ndarray, limits: tuple[float, float], drift: dict[str, float]
-) -> pd.DataFrame:
-    parts = np.array_split(np.arange(len(won)), PERIODS)
-    tables = [
-        _grade_table(chance[part], won[part], limits, drift).assign(period=number)
-        for number, part in enumerate(parts, 1)
-    ]
-    return pd.concat(tables, ignore_index=True)[
-        ["period", "grade", "leads", "predicted", "lo90", "hi90", "observed", "kept"]
-    ]
 
 
 def _scores(chance: np.ndarray, won: np.ndarray) -> dict[str, Any]:

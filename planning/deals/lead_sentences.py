@@ -72,7 +72,8 @@ def time_finding(over_time: pd.DataFrame) -> tuple[str, str]:
     kept, n = int(over_time["kept"].sum()), len(over_time)
     claim = _("Over time the promise held in {kept} of {n} cases").format(kept=number(kept), n=number(n))
     return claim, _(
-        "The later leads in four parts, oldest first. A grade that leaves its interval twice in a row needs a new fit."
+        "The later leads in parts, oldest first, each promised from all before it. A grade that leaves its "
+        "interval twice in a row needs a new fit."
     )
 
 
@@ -107,7 +108,7 @@ def labels() -> dict[str, str]:
         "grade": _("Grade"), "least": _("From a chance of"), "leads": _("Leads"), "predicted": _("Promised"),
         "lo90": _("Interval from"), "hi90": _("to"), "observed": _("Observed"), "observed_lo": _("Interval from"),
         "observed_hi": _("to"), "kept": _("Kept"), "period": _("Part"), "deal_id": _("Lead"),
-        "probability": _("Chance"),
+        "probability": _("Chance of winning"),
         "owner_id": _("Person"), "region": _("Region"), "line": _("Product line"), "amount_first": _("First amount"),
         "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
         "promised": _("promised"), "seen": _("observed"), "yes": _("yes"), "no": _("no"),
