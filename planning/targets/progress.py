@@ -18,6 +18,8 @@ import pandas as pd
 
 from planning.errors import DataError
 from planning.forecast.joint_forecast import JointForecast
+from planning.targets.capacity import Attainable, Cap, attainable
+from planning.targets.goal import DRAWS
 from planning.targets.plan import Plan
 from planning.targets.year import YearLaw
 
@@ -95,6 +97,7 @@ class Progress:
     total: dict[str, float]
     law: YearLaw | None
     joint: JointForecast
+    reach: Attainable | None = None
 
     def by(self, key: str) -> pd.DataFrame:
         """Returns the standing of each value of a key, with its own chance (a sum's, not a mean of chances)."""
@@ -107,9 +110,9 @@ class Progress:
     def _chance(self, inside: np.ndarray) -> float:
         part = self.cells[inside]
         gap = float(part["target"].sum() - part["actual"].sum())
-        if self.law is None:
+        if self.reach is None:
             return float(gap <= 0.005)
-        return self.law.total_probability(gap, inside)
+        return self.reach.total_probability(gap, inside)
 
 
 def progress(plan: Plan, joint: JointForecast, actual: pd.DataFrame | np.ndarray) -> Progress:
@@ -124,20 +127,22 @@ def progress(plan: Plan, joint: JointForecast, actual: pd.DataFrame | np.ndarray
     year = joint.window(periods[0], periods[-1]).select(plan.cells["unique_id"])
     done = np.nansum(actual, axis=1)
     if months >= len(periods):
-        law, rest = None, np.zeros(len(done))
+        law = reach = None
+        rest = np.zeros(len(done))
         chance = (done >= plan.cells["target"].to_numpy() - 0.005).astype(float)
     else:
         known = condition(year, actual)
         law = YearLaw.of(known, known.periods[0], known.periods[-1])
-        rest = law.mean
-        chance = law.probability(plan.cells["target"].to_numpy() - done)
+        reach = attainable(known, law, caps_left(plan, actual), n=DRAWS, seed=plan.target.seed)
+        rest = reach.mean()
+        chance = reach.probability(plan.cells["target"].to_numpy() - done)
         year = known
     keys = list(plan.target.law.keys)
     cells = plan.cells[["unique_id", *keys, "target"]].assign(
         actual=done, rest_expected=rest, expected=done + rest, chance=chance
     )
     cells["needed"] = cells["target"] - cells["actual"]
-    result = Progress(plan, months, cells, {}, law, year)
+    result = Progress(plan, months, cells, {}, law, year, reach)
     whole = _standing(cells, result._chance(np.ones(len(cells), dtype=bool)))
     return dataclasses.replace(result, total=whole)
 
@@ -145,6 +150,20 @@ def progress(plan: Plan, joint: JointForecast, actual: pd.DataFrame | np.ndarray
 def _standing(part: pd.DataFrame, chance: float) -> dict[str, float]:
     sums = {name: float(part[name].sum()) for name in ("target", "actual", "expected", "needed", "rest_expected")}
     return {**sums, "chance": chance, "attainment": sums["actual"] / sums["target"] if sums["target"] > 0 else np.nan}
+
+
+def caps_left(plan: Plan, actual: np.ndarray) -> list[Cap]:
+    """Returns the plan's capacities for the months to come: what they still allow after the months of `actual`."""
+    months, law = actual.shape[1], plan.target.law
+    left = []
+    for cap in plan.target.attainable.caps:
+        window = np.ones(len(law.periods), dtype=bool) if cap.months is None else np.asarray(cap.months, dtype=bool)
+        if not window[months:].any():
+            continue
+        used = float(np.nansum(actual[law.rows(cap.keys)][:, window[:months]]))
+        rest = None if window[months:].all() else window[months:]
+        left.append(Cap(cap.keys, max(cap.amount - used, 0.0), cap.kind, cap.owner, rest))
+    return left
 
 
 def run_rate(plan: Plan, actual: np.ndarray, last_year: np.ndarray) -> np.ndarray:

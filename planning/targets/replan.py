@@ -19,8 +19,9 @@ from scipy import special
 
 from planning.errors import DataError, Fault
 from planning.forecast.joint_forecast import JointForecast
+from planning.targets.capacity import attainable
 from planning.targets.plan import Plan, with_months
-from planning.targets.progress import condition
+from planning.targets.progress import caps_left, condition
 from planning.targets.rounding import round_row, round_table
 from planning.targets.year import YearLaw
 
@@ -164,14 +165,16 @@ def replan(
         )
     names = ["move", "moved", "shortfall", "gain", "share_of_gain", "cells"]
     total = float(goal.sum())
+    caps = caps_left(plan, actual)
+    before, now = (attainable(j, w, caps, seed=plan.target.seed) for j, w in ((known, calm), (after, law)))
     return Replan(
         plan,
         tuple(events),
         frozen,
         pd.DataFrame(rows, columns=names),
         plans,
-        calm.total_probability(total),
-        law.total_probability(total),
+        before.total_probability(total),
+        now.total_probability(total),
         law,
     )
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from planning.errors import DataError
+from planning.targets.annual import plan_year
 from planning.targets.pipeline import open_pipeline, pipeline_signal
+from planning.targets.policy import make_policy
 from planning.targets.progress import condition, progress
 from planning.targets.replan import Event, events_of, replan, shocked, shortfall
 from planning.targets.year import YearLaw
@@ -147,3 +149,14 @@ def test_a_signal_is_told_only_where_it_is_there():
     real = pipeline_signal(pd.DataFrame({"fullness": x, "surprise": 0.5 * x + 0.2 * rng.normal(size=200)}))
     assert not noise["told"] and real["told"] and real["slope"] == pytest.approx(0.5, abs=0.1)
     assert not pipeline_signal(pd.DataFrame({"fullness": x[:10], "surprise": x[:10]}))["told"]
+
+
+def test_capacity_still_counts_in_the_year(history, content):
+    free = plan_year(history, make_policy(content), year=2027)[0]
+    limit = float(free.cells["expected"].sum()) * 0.98
+    capped = plan_year(
+        history, make_policy(content | {"capacity": [{"amount": round(limit, 2), "kind": "cash"}]}), year=2027
+    )[0]
+    start = progress(capped, capped.target.adjusted.joint, np.zeros((12, 0)))
+    assert start.total["chance"] == pytest.approx(capped.target.attainment_probability, abs=0.02)
+    assert start.total["expected"] <= limit + 1
