@@ -9,7 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOMES = {"joint": "coherent", "JointForecast": "joint_forecast"}
+_HOMES = {
+    "forecast": "table",
+    "forecasts": "table",
+    "Forecasts": "table",
+    "joint": "coherent", "JointForecast": "joint_forecast"}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ REACH = 6.0
 SHORTEST = 12
 SHIFT = 0.2
 SHIFT_CHANGES = 4.0
+RESCALE_FROM = 9
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,16 @@ def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) 
     flat = panel.flat.copy()
     value = centre[at] + season[at]
     flat[at] = np.where(positive[owner[at]], np.exp(value), value)
+    _level_old(flat, panel, a, shift, positive)
     return Cleaned(replace(panel, flat=flat), at, shift)
+
+
+def _level_old(flat: np.ndarray, panel: Panel, a: np.ndarray, shift: np.ndarray, positive: np.ndarray) -> None:
+    """Brings what lies before a jump of nine or more periods ago to today's level, in place (for fitting only)."""
+    for i in np.flatnonzero((shift >= RESCALE_FROM) & positive):
+        start, end = panel.offsets[i], panel.offsets[i + 1]
+        at = end - shift[i]
+        flat[start:at] *= np.exp(np.mean(a[at:end]) - np.mean(a[at - 12 : at]))
 
 
 def _grouped_median(values: np.ndarray, group: np.ndarray, n: int, take: np.ndarray | None = None) -> np.ndarray:

@@ -23,7 +23,7 @@ SHRINK_ORIGINS = 7.0  # own errors weigh K / (K + 7): 0.3 with three origins
 PRIOR_SERIES = 10.0
 PRIOR_DF = 4.0
 PRIOR_80 = 0.85  # half width of the 80 % interval of the first step, in scales
-WIDEN = {80.0: (1.0, 2.5), 95.0: (1.02, 4.0)}  # a + b/n: errors of polished refits are too small, most in short series
+WIDEN = {80.0: (1.0, 3.5), 95.0: (1.02, 6.0)}  # a + b/n: errors of polished refits are too small, most in short series
 LEAST_ROWS = 20
 MOST_ROWS = 60_000
 

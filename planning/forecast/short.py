@@ -3,12 +3,13 @@
     level  = mean of y / season, weights 0.8 a step back        season, drift: of the panel's longer series
     y(h)   = level * season(h) * exp(h * drift / 2)
 
-Below `least` points this is the forecast; up to 2m + 8 points it is averaged with the pool's, then fades over m more.
+Below a season (or `least` points) this is the forecast; up to 2m + 8 points it is averaged with the pool's, then fades over m more.
 Source of the measurements: two or three points extrapolated by any model are far worse than their mean.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,88 +17,105 @@ import numpy as np
 from planning.forecast.panel import Panel
 
 FADE = 0.8
+DONOR_SEASONS = 8
+MOST_DONORS = 20_000
+USUAL_RELATIVE = float(np.log(0.2))
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a panel lends to its short series. Sums over donors, so that profiles of parts can be added.
+    """What a panel lends to its short series; one row a donor, so that the profiles of parts can be joined.
 
-    season (m,) mean log index by place in the calendar, drift: mean log growth a step, relative: mean log scale/level;
-    donors and sized: the number of series behind them.
+    seasons (donors, m): log index by place in the calendar; drifts (donors,): log growth a step; relatives (sized,):
+    log(scale / level).
     """
 
-    season: np.ndarray
-    drift: float
-    donors: int
-    relative: float
-    sized: int
+    seasons: np.ndarray
+    drifts: np.ndarray
+    relatives: np.ndarray
 
     @classmethod
-    def merge(cls, parts: list[Profile]) -> Profile:
-        """Joins the profiles of parts, each weighing by its donors."""
-        donors = sum(part.donors for part in parts)
-        sized = sum(part.sized for part in parts)
-        if not parts:
-            return cls(np.zeros(1), 0.0, 0, np.log(0.2), 0)
-        season = sum((part.season * part.donors for part in parts), np.zeros(len(parts[0].season))) / max(donors, 1)
-        drift = sum(part.drift * part.donors for part in parts) / max(donors, 1)
-        relative = sum(part.relative * part.sized for part in parts) / sized if sized else float(np.log(0.2))
-        return cls(season, drift, donors, relative, sized)
+    def merge(cls, parts: Sequence[Profile]) -> Profile:
+        """Joins profiles in their order; of very many donors every k-th is kept."""
+        seasons = np.concatenate([part.seasons for part in parts])
+        drifts = np.concatenate([part.drifts for part in parts])
+        relatives = np.concatenate([part.relatives for part in parts])
+        step = max(1, -(-len(relatives) // MOST_DONORS))
+        return cls(seasons[::step], drifts[::step], relatives[::step])
+
+    @property
+    def relative(self) -> float:
+        """The usual log(scale / level) of the panel."""
+        return float(np.median(self.relatives)) if len(self.relatives) else USUAL_RELATIVE
+
+    def season(self) -> np.ndarray:
+        """Returns the usual log index (m,) of the panel: medians over donors, mean zero."""
+        if not len(self.drifts):
+            return np.zeros(self.seasons.shape[1])
+        index = np.median(self.seasons, axis=0)
+        return index - index.mean()
+
+    def drift(self) -> float:
+        """Returns the usual log growth a step."""
+        return float(np.median(self.drifts)) if len(self.drifts) else 0.0
 
 
 def profile(panel: Panel, scale: np.ndarray) -> Profile:
     """Returns what the series of at least two seasons and three points, all positive, say on season and drift."""
     m = panel.season
-    index = np.zeros(m)
-    drift, donors, relative, sized = 0.0, 0, 0.0, 0
+    seasons, drifts, relatives = [], [], []
     for i in np.flatnonzero(panel.lengths >= min(2 * m + 3, 12)):
         y = panel.series(i)
         if y.min() <= 0:
             continue
         if scale[i] > 0:
-            relative += float(np.clip(np.log(scale[i] / np.mean(y[-m:])), -7.0, 2.0))
-            sized += 1
+            relatives.append(np.log(scale[i] / np.mean(y[-m:])))
         if len(y) < 2 * m + 3:
             continue
-        z = np.log(y[-(len(y) // m) * m :]).reshape(-1, m)
-        place = np.arange(panel.last[i] - m + 1, panel.last[i] + 1) % m
-        steady = z - z.mean(axis=1, keepdims=True)
+        z = np.log(y[-min(len(y) // m, DONOR_SEASONS) * m :]).reshape(-1, m)
         growth = float(z[-1].mean() - z[0].mean()) / (len(z) - 1) / m
-        steady = steady - growth * (np.arange(m) - 0.5 * (m - 1))
-        index[place] += np.clip(steady.mean(axis=0), -3.0, 3.0)
-        drift += float(np.clip(growth, -0.1, 0.1))
-        donors += 1
-    return Profile(
-        index / max(donors, 1), drift / max(donors, 1), donors, relative / sized if sized else float(np.log(0.2)), sized
-    )
+        steady = (z - z.mean(axis=1, keepdims=True)).mean(axis=0) - growth * (np.arange(m) - 0.5 * (m - 1))
+        index = np.empty(m)
+        index[np.arange(panel.last[i] - m + 1, panel.last[i] + 1) % m] = steady
+        seasons.append(index)
+        drifts.append(growth)
+    return Profile(np.array(seasons).reshape(-1, m), np.array(drifts), np.array(relatives))
+
+
+def alone_below(season: int, least: int) -> int:
+    """Returns the number of points below which this method forecasts alone."""
+    return max(least, min(season, 12))
 
 
 def shares(lengths: np.ndarray, season: int, least: int) -> np.ndarray:
-    """Returns the weight (n,) of the short-series method: 1 below `least`, 1/2 below 2m + 8, fading to 0 at 3m + 8."""
+    """Returns the weight (n,) of the short-series method: 1 when alone, 1/2 below 2m + 8, fading to 0 at 3m + 8."""
+    alone = lengths < alone_below(season, least)
     if season == 1:
-        return np.where(lengths < least, 1.0, 0.0)
-    fading = 0.5 * np.clip((3 * season + 8 - lengths) / season, 0.0, 1.0)
-    return np.where(lengths < least, 1.0, fading)
+        return np.where(alone, 1.0, 0.0)
+    return np.where(alone, 1.0, 0.5 * np.clip((3 * season + 8 - lengths) / season, 0.0, 1.0))
 
 
-def forecast_short(y: np.ndarray, last: int, horizon: int, lent: Profile) -> np.ndarray:
+def length_factor(lengths: np.ndarray, season: int) -> np.ndarray:
+    """Returns how much wider the errors of a short series are than those of a long one of its scale."""
+    return np.sqrt(1.0 + (season + 1.0) / (np.maximum(lengths, 1) + 3.5))
+
+
+def forecast_short(y: np.ndarray, last: int, horizon: int, season: np.ndarray, drift: float) -> np.ndarray:
     """Returns the forecast (H,) of one short series whose last period has the number `last`."""
-    m = len(lent.season)
-    places = np.arange(last - len(y) + 1, last + horizon + 1) % m
     weight = FADE ** np.arange(len(y))[::-1]
     weight /= weight.sum()
     if y.min() < 0:
         return np.full(horizon, float(weight @ y))
-    season = np.exp(lent.season)[places]
-    steps = np.arange(1, horizon + 1)
-    return float(weight @ (y / season[: len(y)])) * season[len(y) :] * np.exp(0.5 * lent.drift * steps)
+    index = np.exp(season)[np.arange(last - len(y) + 1, last + horizon + 1) % len(season)]
+    growth = np.exp(0.5 * drift * np.arange(1, horizon + 1))
+    return float(weight @ (y / index[: len(y)])) * index[len(y) :] * growth
 
 
-def short_scale(y: np.ndarray, own: float, lent: Profile) -> float:
+def short_scale(y: np.ndarray, own: float, relative: float, season: int) -> float:
     """Returns the scale of a short series: its own (NaN below two points) drawn to the panel's share of its level."""
     level = float(np.mean(np.abs(y)))
-    usual = level * float(np.exp(lent.relative))
+    usual = level * float(np.exp(relative))
     if not own > 0:
         return usual if level > 0 else 0.0
-    trust = len(y) / (len(y) + 6.0)
+    trust = len(y) / (len(y) + season + 6.0) * (1.0 if len(y) > season else 0.5)
     return float(np.exp(trust * np.log(own) + (1.0 - trust) * np.log(max(usual, 1e-300))))

@@ -115,7 +115,8 @@ def measure(panel: Panel, options: Options) -> Part:
 def sort_series(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns kind, status and reason of each series, and how many leading zeros are left out (a later start)."""
     n, m = panel.n, panel.season
-    kind = np.where(panel.lengths < engine.least(m), SHORT, MODEL)
+    alone = short.alone_below(m, engine.least(m))
+    kind = np.where(panel.lengths < alone, SHORT, MODEL)
     status = np.where(kind == SHORT, "short", "ok").astype(object)
     reason = np.where(kind == SHORT, TOO_FEW, "").astype(object)
     start = np.zeros(n, dtype=np.int64)
@@ -137,7 +138,7 @@ def sort_series(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
             later = y[first:]
             if first >= 0.25 * len(y) and low[i] >= 0:
                 start[i] = first
-                if len(later) < engine.least(m):
+                if len(later) < alone:
                     kind[i], status[i] = SHORT, "short"
                 reason[i] = f"starts after {first} periods without demand"
             if intermittent.is_intermittent(later if start[i] else y, m):
@@ -206,17 +207,20 @@ def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.nda
     h, m = options.horizon, part.frequency.season
     mean, scale = part.mean.copy(), np.nan_to_num(part.scale)
     weight = short.shares(part.lengths, m, engine.least(m))
+    season, drift, relative = lent.profile.season(), lent.profile.drift(), lent.profile.relative
     for i, y in part.young.items():
-        own = short.forecast_short(y, int(part.last[i]), h, lent.profile)
+        own = short.forecast_short(y, int(part.last[i]), h, season, drift)
         mean[i] = own if part.kind[i] == SHORT else (1.0 - weight[i]) * mean[i] + weight[i] * own
-        scale[i] = short.short_scale(y, part.scale[i], lent.profile)
+        scale[i] = short.short_scale(y, part.scale[i], relative, m)
     flat = np.flatnonzero((part.kind == FIXED) & (part.report["status"].to_numpy() == "constant"))
-    usual = np.exp(lent.profile.relative)
-    scale[flat] = np.abs(mean[flat, 0]) * usual / np.sqrt(part.lengths[flat])
+    scale[flat] = np.abs(mean[flat, 0]) * np.exp(relative) / np.sqrt(part.lengths[flat])
     gone = (part.kind == FIXED) & (part.report["status"].to_numpy() != "constant")
     scale[gone] = 0.0
     factor = intervals.own_factor(part.level, part.count, intervals.pooled_level(lent.errors, h, m))
-    width = scale * intervals.length_factor(part.lengths, m) * factor * part.widen
+    longer = intervals.length_factor(part.lengths, m)
+    young = np.isin(np.arange(len(mean)), list(part.young))
+    longer[young] = short.length_factor(part.lengths[young], m)
+    width = scale * longer * factor * part.widen
     out = np.empty((len(mean), h, 2 * len(options.levels)))
     pooled = intervals.normalised(lent.errors, h, m)
     for k, level in enumerate(options.levels):

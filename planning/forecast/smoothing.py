@@ -133,7 +133,7 @@ def ets_pass(y, n, m, season, multiplicative, theta, st):
         if j == m:
             j = 0
     st[0], st[1] = level, slope
-    return n * math.log(total + 1e-12 * n) + 2.0 * (logs + math.log(product))
+    return n * math.log(total + 1e-15 * n) + 2.0 * (logs + math.log(product))
 
 
 @inner
@@ -182,7 +182,7 @@ def theta_pass(d, n, x, st):
         if t > 1:
             total += e * e
         theta_update(t, alpha, d[t], st)
-    return n * math.log(total + 1e-12 * n)
+    return n * math.log(total + 1e-15 * n)
 
 
 @inner
@@ -194,7 +194,7 @@ def ses_pass(d, n, alpha, st):
         total += e * e
         level += alpha * e
     st[0] = level
-    return n * math.log(total + 1e-12 * n)
+    return n * math.log(total + 1e-15 * n)
 
 
 @inner
@@ -215,7 +215,7 @@ def ces_pass(d, n, x, st):
         if abs(level) > 1e6:
             return BAD
     st[0], st[1] = level, potential
-    return n * math.log(total + 1e-12 * n)
+    return n * math.log(total + 1e-15 * n)
 
 
 @inner
