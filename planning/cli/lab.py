@@ -41,6 +41,8 @@ def arguments(root: Path, port: int | None, no_browser: bool) -> list[str]:
     home = "/lab/tree/notebooks/home.ipynb" if (root / "notebooks" / "home.ipynb").is_file() else "/lab/tree/notebooks"
     words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1"]
     words += [f"--LabApp.default_url={home}", "--KernelManager.transport=ipc" if os.name == "posix" else ""]
+    # No question about news on somebody's first day, and no request to anywhere.
+    words += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     words += [f"--ServerApp.port={port}"] if port else []
     words += ["--no-browser"] if no_browser else []
     return [*[word for word in words if word], *(["--allow-root"] if os.name == "posix" and os.getuid() == 0 else [])]

@@ -182,11 +182,19 @@ class Budget:
 def budget_sentence(table: pd.DataFrame, summary: dict[str, Any], change: float, currency: str) -> str:
     """Says what the best split of a budget brings per period against today's."""
     moved = float((table["allocated"] - table["current"]).abs().sum()) / 2
-    text = _("With {change} of budget, moving {moved} a period brings {gain} more margin a period than today's split.")
+    if round(100 * change) == 0:
+        text = _("With today's budget, moving {moved} a period brings {gain} more margin a period.")
+    elif change > 0:
+        text = _(
+            "With {share} more budget, moving {moved} a period brings {gain} more margin than today's split of it."
+        )
+    else:
+        text = _(
+            "With {share} less budget, moving {moved} a period brings {gain} more margin than today's split of it."
+        )
     return text.format(
-        change=signed(change, formatter=percent), moved=money(moved, currency),
-        gain=money(float(summary["expected_gain"]), currency),
-    )  # fmt: skip
+        share=percent(abs(change)), moved=money(moved, currency), gain=money(float(summary["expected_gain"]), currency)
+    )
 
 
 def lever_sentence(levers: pd.DataFrame, lever: str, share: float) -> str:

@@ -23,10 +23,12 @@ def show(flow: str = "annual_plan", root: Path | None = None) -> emit.Shown:
     with language.use(settings.company.language):
         record = next(registry.runs(layout.reports(workspace), flow=flow), None)
         todo = next_steps(workspace, settings, record)
-        parts = [f"<h1>{html.escape(settings.company.name)}</h1>", f"<h2>{html.escape(_('What to do next'))}</h2>"]
+        heading = html.escape(_("What to do next"))
+        parts = [f"<h1>{html.escape(settings.company.name)}</h1>", f"<h2>{heading}</h2>"]
         parts.append("<ol>" + "".join(f"<li>{one}</li>" for one in todo) + "</ol>")
         if record is not None:
-            parts += [f"<h2>{html.escape(_('The state of the plan'))}</h2>", _state(record)]
+            heading = html.escape(_("The state of the plan"))
+            parts += [f"<h2>{heading}</h2>", _state(record)]
         return emit.Shown("".join(parts), " ".join(todo))
 
 
@@ -50,7 +52,7 @@ def next_steps(root: Path, settings: Any, record: dict[str, Any] | None) -> list
             status=record["status"], cause=cause, command="<code>planning resume</code>"
         ))  # fmt: skip
     lines.append(_("Read the last plan: {page}.").format(page=f'<a href="{page}" target="_blank">{record["id"]}</a>'))
-    lines.append(_("Ask it something: {command} in a new cell.").format(command="<code>whatif.target()</code>"))
+    lines.append(_("Ask it something with the panels below: run all cells."))
     journals = [Journal(layout.reports(root), name) for name in settings.schedules]
     if any(journal.events() for journal in journals):
         lines.append(_("See what ran on its own: {command}.").format(command="<code>planning schedule list</code>"))
@@ -67,6 +69,8 @@ def _state(record: dict[str, Any]) -> str:
         said = step.get("answer") or (step.get("error") or {}).get("message", "")
         cells = (step["notebook"], step["status"], said)
         first = f'<a href="{_link(record, step["page"])}" target="_blank">{html.escape(cells[0])}</a>'
-        rows.append(f"<tr><td>{first}</td><td>{html.escape(cells[1])}</td><td>{html.escape(cells[2])}</td></tr>")
-    gallery = f'<p><a href="../reports/index.html" target="_blank">{html.escape(_("All runs"))}</a></p>'
+        left = '<td style="text-align:left">'  # JupyterLab sets tables to the right
+        rows.append(f"<tr>{left}{first}</td>{left}{html.escape(cells[1])}</td>{left}{html.escape(cells[2])}</td></tr>")
+    everything = html.escape(_("All runs"))
+    gallery = f'<p><a href="../reports/index.html" target="_blank">{everything}</a></p>'
     return f"<table>{''.join(rows)}</table>{gallery}"

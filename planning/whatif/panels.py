@@ -137,7 +137,7 @@ def _shock(latest: answers.Latest) -> Any:
     }
     change = _slider(_("Change of sales"), -0.1, -0.5, 0.5, 0.01, "+.0%")
     months = [f"{period:%Y-%m}" for period in joint.periods]
-    start = widgets.SelectionSlider(options=months, description=_("From"), style=_STYLE, layout=_WIDE)
+    start = widgets.SelectionSlider(options=months, description=_("From month"), style=_STYLE, layout=_WIDE)
 
     def say() -> str:
         chosen = {key: box.value for key, box in where.items() if box.value != everything}

@@ -23,7 +23,8 @@ def test_doctor_rows_are_whole_and_a_wrong_setting_fails(workspace, monkeypatch)
     monkeypatch.setattr(checkup, "_kernels", lambda: iter([checkup._row("kernels", "ok", "not tried here")]))
     workspace.configure('[schedules.s]\nflow = "f"\ncron = "0 7 * * *"\n[flows.f]\nsteps = ["a"]\n')
     rows = checkup.check()
-    assert {"python", "packages", "fonts", "clock", "settings", "disk", "runs", "schedule s"} <= {r["name"] for r in rows}
+    names = {row["name"] for row in rows}
+    assert {"python", "packages", "fonts", "clock", "settings", "disk", "runs", "schedule s"} <= names
     assert all(row["fix"] for row in rows if row["status"] != "ok")
     (workspace.root / "workbench.toml").write_text("[compny]\nname = 1\n")
     bad = [row for row in checkup.check() if row["status"] == "fail"]

@@ -111,7 +111,8 @@ def test_a_lock_is_free_when_its_holder_dies_though_a_warm_process_lives(tmp_pat
 
 
 def test_the_warm_process_ends_with_its_runner(alive):
-    code = "import os; from planning.runs import warm; z = warm.Zygote(['json'], {}); print(z.pid, flush=True); os._exit(0)"
+    code = "import os; from planning.runs import warm\n"
+    code += "z = warm.Zygote(['json'], {}); print(z.pid, flush=True); os._exit(0)"
     pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     deadline = time.monotonic() + 20
     while alive(pid) and time.monotonic() < deadline:

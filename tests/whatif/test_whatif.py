@@ -126,3 +126,11 @@ def test_home_says_what_to_do_next_and_escapes(tmp_path, monkeypatch):
     _workspace(failed, monkeypatch, "failed")
     shown = home.show(root=failed)._repr_html_()
     assert "planning resume" in shown and "&lt;b&gt;row 7" in shown and "<b>row 7" not in shown
+
+
+def test_a_budget_sentence_says_more_less_or_the_same():
+    table = pd.DataFrame({"current": [10_000.0, 10_000.0], "allocated": [12_000.0, 8_000.0]})
+    summary = {"expected_gain": 5_000.0}
+    same, more, less = (answers.budget_sentence(table, summary, change, "EUR") for change in (0.0, 0.1, -0.25))
+    assert same.startswith("With today's budget, moving €2") and "€5" in same
+    assert "10\u202f% more budget" in more and "25\u202f% less budget" in less
