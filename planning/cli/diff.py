@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -50,13 +51,15 @@ def command(before: str, after: str, limit: int, page: bool, as_json: bool) -> N
         _print(found, limit)
 
 
-def _plans(root: Any, before: str, after: str) -> Any:
-    """The comparison of two plan versions, or None where these are no plan ids."""
-    try:
-        from planning.targets import versions
-    except ImportError:
-        return None
-    return versions.diff_ids(root, before, after) if hasattr(versions, "diff_ids") else None
+def _plans(root: Path, before: str, after: str) -> Any:
+    """The comparison of two versions of a plan, or None where no plan of the workspace has both."""
+    from planning.targets import versions
+
+    for current in sorted((root / "plans").glob("*/versions/current")):
+        folder = current.parent.parent
+        if all(list(current.parent.glob(f"{one}*.json")) for one in (before, after)):
+            return versions.diff(versions.load(folder, before), versions.load(folder, after))
+    return None
 
 
 def _print(found: dict[str, Any], limit: int) -> None:
