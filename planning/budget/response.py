@@ -21,7 +21,7 @@ from planning.errors import Fault
 FORMS = ("hill", "log")
 LEAST_WEIGHT = 0.15  # no form is trusted less than this
 WIDEN = 1.12  # intervals of a pooled fit are a little too narrow on self-simulated data (benchmarks/budget.py)
-FOLLOWS = 3.0  # t value at which spend counts as following demand
+FOLLOWS = 2.5  # t value at which spend counts as following demand
 JUDGED_ERROR = 0.35  # a judged difference is off by this share (sd), and its points share one author's mood
 
 
@@ -252,7 +252,7 @@ def follows_demand(data: Scaled, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 
     Spend of a period is explained by its own two last periods, what they brought, and the last two periods' sales
     beyond the baseline and the other lines' effects, pooled over regions. Spend set by a calendar has a t value
-    around 0; above 3 it follows demand and its effect is over-stated. Returns t values and the share of the spend's
+    around 0; above 2.5 it follows demand and its effect is over-stated. Returns t values and the share of the spend's
     variance that trend and season explain.
     """
     take_out = Whitener(data.base, data.seen, 0.0)
