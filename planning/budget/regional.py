@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from planning.budget.allocation import SMALL_MOVE, SURE, AllCells, Allocation, allocate, split
+from planning.budget.effects import past_returns
 from planning.budget.inputs import STEP_DAYS
 from planning.budget.response import Response, fit_response
 from planning.budget.rules import make_rules, read_bounds
@@ -31,7 +32,8 @@ class RegionalBudget:
     cells : region, line, now, proposed, change, return_at_margin, return_lo, return_hi, verdict, evidence, reason (a
     year);
     lines : the same per line; curves : line, multiple, spend, margin, lo, hi; frontier : multiple, budget, margin,
-    lo, hi, marginal_return; figures : plain numbers of the headline.
+    lo, hi, marginal_return; returns : what the latest year's spend brought back (see `effects.past_returns`); figures
+    : plain numbers.
     """
 
     refused: list[str] = field(default_factory=list)
@@ -40,6 +42,7 @@ class RegionalBudget:
     lines: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     frontier: pd.DataFrame = field(default_factory=pd.DataFrame)
+    returns: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: dict = field(default_factory=dict)
     warnings: list[Fault] = field(default_factory=list)
 
@@ -164,7 +167,15 @@ def _yearly(result: Allocation, profit: bool) -> RegionalBudget:
         "noise": response.noise, "periods_a_year": year,
     }  # fmt: skip
     return RegionalBudget(
-        [], result, cells, lines, line_curves(response, curves, year), frontier, figures, response.warnings
+        [],
+        result,
+        cells,
+        lines,
+        line_curves(response, curves, year),
+        frontier,
+        past_returns(response, margin=summary["margin"], periods=int(round(year))),
+        figures,
+        response.warnings,
     )
 
 

@@ -221,6 +221,23 @@ def labels() -> dict[str, str]:
         "curves": _("Response curves"),
         "frontier": _("Return over the total budget"),
         "summary": _("Key figures"),
+        "quarters": _("Quarters"),
+        "category": _("Category"),
+        "q1": _("Q1"),
+        "q2": _("Q2"),
+        "q3": _("Q3"),
+        "q4": _("Q4"),
+        "year": _("Year"),
+        "spend": _("Spent"),
+        "contribution": _("Brought back"),
+        "roi": _("Return on investment"),
+        "payback": _("Back after, periods"),
+        "proof": _("Proof"),
+        "returns": _("What past spend brought back, latest year"),
+        "chance_as_now": _("Chance, today's proportions"),
+        "chance_best": _("Chance, best split"),
+        "effect": _("Sales more or less"),
+        "target": _("Chance of the target over the budget"),
     }
 
 
@@ -243,3 +260,47 @@ def evidence_words() -> dict[str, str]:
 def change_text(now: float, proposed: float, currency: str) -> str:
     """Return a change with its sign as money."""
     return signed(proposed - now, formatter=lambda v: money(v, currency))
+
+
+def category_words() -> dict[str, str]:
+    """Return the words of the budget's categories."""
+    return {"marketing": _("marketing"), "tools": _("tools"), "people": _("people"), "pilots": _("pilots")}
+
+
+def proof_words() -> dict[str, str]:
+    """Return the words for how far a past return is proven."""
+    return {"measured": _("measured"), "contribution, not proven": _("contribution, not proven")}
+
+
+def returns_finding(sure: int, count: int) -> str:
+    """Return how many lines brought back more than they cost for sure."""
+    if sure == 0:
+        return _("No line is sure to have brought back what it cost")
+    return ngettext(
+        "{n} of {count} lines has surely brought back more than it cost",
+        "{n} of {count} lines have surely brought back more than they cost",
+        sure,
+    ).format(n=sure, count=count)
+
+
+def returns_why() -> str:
+    """Return how to read past returns."""
+    return _("Return over spend with its 90 % interval; where nothing was measured it is a contribution, not proven.")
+
+
+def target_finding(now: float, best: float, target: float, currency: str) -> str:
+    """Return what the best split does to the chance of the annual target."""
+    return _("The best split takes the chance of {target} from {now} to {best}").format(
+        target=money(target, currency), now=chance(now), best=chance(best)
+    )
+
+
+def target_why() -> str:
+    """Return where the chances come from."""
+    return _("From the same joint forecast as the targets, with what each budget would bring added to it.")
+
+
+def target_alt(rows: list[tuple[float, float]], currency: str) -> str:
+    """Return the alternative text of the chance over the budget."""
+    parts = [_("{budget}: {chance}").format(budget=money(b, currency), chance=chance(p)) for b, p in rows]
+    return "; ".join(parts)

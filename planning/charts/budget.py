@@ -161,6 +161,45 @@ def frontier(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = Fals
     return ax
 
 
+def chances(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False, currency: str = "") -> Axes:
+    """Shows the chance of the annual target over the total budget: best split (blue) and today's proportions (grey).
+
+    Frame: `multiple, budget, chance_as_now, chance_best`. Returns the Axes.
+    """
+    ax = ax or style.canvas(narrow)
+    frame = frame.sort_values("budget")
+    low, high = float(frame["budget"].min()), float(frame["budget"].max())
+    with style.house():
+        style.layout(ax, height=250 if narrow else 290, left=46, right=118 if not narrow else 24, top=34, bottom=48)
+        for column, colour, name in (
+            ("chance_as_now", style.NOW, _("today's proportions")), ("chance_best", style.PLAN, _("best split")),
+        ):  # fmt: skip
+            ax.plot(frame["budget"], frame[column], color=colour, linewidth=2)
+            last = frame.iloc[-1]
+            inside = {"xytext": (-4, 8 if column == "chance_best" else -18), "ha": "right"}
+            ax.annotate(
+                name, (last["budget"], last[column]), textcoords="offset points", fontsize=12, color=colour,
+                annotation_clip=False, **(inside if narrow else {"xytext": (6, -4), "ha": "left"}),
+            )  # fmt: skip
+        today = frame[frame["multiple"] == 1.0].iloc[0]
+        for column in ("chance_as_now", "chance_best"):
+            ax.plot(
+                [today["budget"]], [today[column]], "o", color=style.PAPER, markeredgecolor=style.NOW, markeredgewidth=2
+            )
+        ax.set_xlim(low, high)
+        ax.set_ylim(0, 1)
+        ticks, texts, scale = _money_ticks(low, high, 4)
+        ax.set_xticks(ticks, texts)
+        ax.set_yticks([0, 0.25, 0.5, 0.75, 1.0], [language.percent(p) for p in (0, 0.25, 0.5, 0.75, 1.0)])
+        ax.grid(axis="y")
+        unit = language.money_unit(currency, scale)
+        ax.annotate(
+            _("budget a year, {unit}").format(unit=unit), (1, 0), xycoords="axes fraction", xytext=(0, -38),
+            textcoords="offset points", ha="right", fontsize=12, color=style.MUTED, annotation_clip=False,
+        )  # fmt: skip
+    return ax
+
+
 def detectable(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False) -> Axes:
     """Shows the effect a pilot is expected to have (dot) against the smallest that would show (bar mark), one row a
     line.

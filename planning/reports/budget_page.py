@@ -11,8 +11,10 @@ import pandas as pd
 
 from planning import charts
 from planning.budget import sentences
+from planning.budget.effects import target_chance
 from planning.budget.regional import RegionalBudget
 from planning.language import money, percent
+from planning.reports import budget_workbook
 
 
 def show_answer(step: Any, budget: RegionalBudget, currency: str) -> Any:
@@ -41,7 +43,7 @@ def show_lines(step: Any, budget: RegionalBudget, currency: str) -> Any:
     lines, words = budget.lines, sentences.labels()
     by = {verdict: list(lines.loc[lines["verdict"] == verdict, "line"]) for verdict in ("raise", "cut", "test")}
     step.finding("lines", sentences.lines_finding(by["raise"], by["cut"]), sentences.lines_why(len(by["test"])))
-    named = _worded(lines)
+    named = budget_workbook.worded(lines)
     frame = named.assign(label=lines["line"], verdict_text=named["verdict"], verdict=lines["verdict"])
     rows = list(lines[["line", "now", "proposed"]].itertuples(index=False, name=None))
     step.chart(
@@ -59,7 +61,9 @@ def show_cells(step: Any, budget: RegionalBudget) -> Any:
     counts = budget.cells["verdict"].value_counts().to_dict()
     step.finding("cells", sentences.cells_finding(counts), sentences.cells_why())
     words = sentences.labels()
-    _table(step, "allocation", _worded(budget.cells.drop(columns="reason")), words["cells"], details=True)
+    _table(
+        step, "allocation", budget_workbook.worded(budget.cells.drop(columns="reason")), words["cells"], details=True
+    )
     return step.text("certificate", sentences.certificate(budget.figures))
 
 
@@ -106,6 +110,67 @@ def show_frontier(step: Any, budget: RegionalBudget, currency: str) -> Any:
     )
 
 
+def show_returns(step: Any, budget: RegionalBudget, currency: str) -> Any:
+    """Shows what the latest year's spend brought back, line by line, and how far that is proven."""
+    if budget.refused:
+        return None
+    returns, words = budget.returns, sentences.labels()
+    sure = int(((returns["roi_lo"] > 0) & (returns["proof"] == "measured")).sum())
+    step.finding("returns", sentences.returns_finding(sure, len(returns)), sentences.returns_why())
+    frame = returns.rename(columns={"line": "label", "roi": "value"})[["label", "value"]]
+    frame = frame.assign(lo=returns["roi_lo"], hi=returns["roi_hi"])
+    rows = list(returns[["line", "contribution", "lo", "hi"]].itertuples(index=False, name=None))
+    step.chart(
+        "returns", charts.intervals, frame, alt=sentences.curves_alt(rows, currency), title=words["returns"],
+        kind="percent", reference=0.0,
+    )  # fmt: skip
+    table = returns.assign(proof=returns["proof"].map(sentences.proof_words()))
+    formats = dict.fromkeys(("spend", "contribution", "lo", "hi"), "money")
+    formats |= dict.fromkeys(("roi", "roi_lo", "roi_hi"), "percent") | {"payback": "number"}
+    headings = {name: words[name] for name in ("line", "spend", "contribution", "roi", "payback", "proof")}
+    headings |= {
+        "lo": words["return_lo"],
+        "hi": words["return_hi"],
+        "roi_lo": words["return_lo"],
+        "roi_hi": words["return_hi"],
+    }
+    return step.tabulate(
+        "returns_table", table, title=words["returns"], headings=headings, formats=formats, details=True
+    )
+
+
+def show_target(step: Any, budget: RegionalBudget, currency: str) -> Any:
+    """Shows the chance of the annual target over the budget, where forecast and target are there."""
+    if budget.refused or not (step.has("demand_forecast", "joint") and step.has("annual_targets", "summary")):
+        return None
+    joint = step.result("demand_forecast", "joint")
+    year = joint.window(joint.periods[-min(12, len(joint.periods))])
+    target = float(step.result("annual_targets", "summary")["target"].iloc[0])
+    table = target_chance(
+        budget.allocation.response, year.probability, target, periods=budget.figures["periods_a_year"],
+        move_limit=budget.figures["move_limit"],
+    )  # fmt: skip
+    words, now = sentences.labels(), table[table["multiple"] == 1.0].iloc[0]
+    headline = sentences.target_finding(now["chance_as_now"], now["chance_best"], target, currency)
+    step.finding("target", headline, sentences.target_why())
+    rows = list(table[["budget", "chance_best"]].itertuples(index=False, name=None))
+    step.chart(
+        "target_chance", charts.budget.chances, table, alt=sentences.target_alt(rows, currency), title=words["target"],
+        currency=currency,
+    )  # fmt: skip
+    formats = {"multiple": "percent", "budget": "money", "effect": "money"}
+    formats |= dict.fromkeys(("chance_as_now", "chance_best"), "probability")
+    headings = {name: words[name] for name in table.columns}
+    return step.tabulate("target_table", table, title=words["target"], headings=headings, formats=formats, details=True)
+
+
+def keep_workbook(step: Any, budget: RegionalBudget, spend_lines: Any, currency: str) -> Any:
+    """Keeps budget.xlsx: lines, regions and quarters, exact to the cent."""
+    if budget.refused:
+        return None
+    return step.file("budget.xlsx", budget_workbook.writer(budget, spend_lines, currency))
+
+
 def show_limits(step: Any, budget: RegionalBudget) -> Any:
     """Says what the data cannot tell about which line, and what was left out of the fit."""
     if budget.refused:
@@ -129,14 +194,6 @@ def show_limits(step: Any, budget: RegionalBudget) -> Any:
 def _count(found: str) -> int:
     digits = "".join(c for c in found.split(" ")[0] if c.isdigit())
     return int(digits) if digits else 0
-
-
-def _worded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns a table with verdicts and evidence in the reader's words."""
-    return frame.assign(
-        verdict=frame["verdict"].map(sentences.verdict_words()),
-        evidence=frame["evidence"].map(sentences.evidence_words()),
-    )
 
 
 def _table(step: Any, name: str, frame: pd.DataFrame, title: str, *, details: bool) -> Any:
