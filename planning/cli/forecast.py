@@ -24,25 +24,59 @@ def read_levels(text: str) -> tuple[float, ...]:
 @click.option("--freq", required=True, help="D, W, W-SUN, MS, ME, QS, QE, YS or YE.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help=".csv or .parquet; a folder for a folder.")
 @click.option("--levels", default="80,95", show_default=True, help="Per cents of outcomes the intervals hold.")
+@click.option("--by", metavar="KEYS", help="Key columns in place of unique_id, such as state,region: coherent results.")
+@click.option("--spec", help='Aggregates beside total and cells, with --by: "state; purpose; state,purpose".')
+@click.option("--drivers", type=click.Path(path_type=Path), metavar="FUTURE", help="Driver columns for the horizon.")
+@click.option("--draws", type=click.IntRange(min=1), help="So many joint draws of all nodes, with --by.")
+@click.option("--draws-out", type=click.Path(path_type=Path), metavar="DIR", help="Where draws.npy goes.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the draws.")
 @click.option("--fill", default="missing", show_default=True, help="A gap is missing (between its neighbours) or zero.")
 @click.option("--clean/--no-clean", default=True, help="Replace isolated outliers for fitting; each is reported.")
 @click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT")
 @click.option("--jobs", type=click.IntRange(min=1), help="Threads or processes.  [default: one a processor]")
 @common.guarded
-def command(source, horizon, freq, out, levels, fill, clean, engine, jobs, as_json):
+def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_out, seed, fill, clean, engine, jobs,
+            as_json):  # fmt: skip
     """Forecast series with intervals.
 
-    INPUT has unique_id, ds, y (an empty y is a gap): CSV, Parquet, .xlsx, or a folder of Parquet parts. OUT gets a row
-    per series and step: unique_id, ds, mean, lo-80, hi-80, lo-95, hi-95; out.report.csv beside it names every series.
+    INPUT has unique_id, ds, y (an empty y is a gap): CSV, Parquet, .xlsx, or a folder of Parquet parts. OUT gets a
+    row per series and step: unique_id, ds, mean, lo-80, hi-80, lo-95, hi-95; out.report.csv beside it names every
+    series.
 
     \b
     planning forecast sales.csv --horizon 12 --freq MS --out forecast.csv
     planning forecast parts/ --horizon 12 --freq MS --out forecasts/2026-11 --engine dask://scheduler:8786
+    planning forecast sales.csv --horizon 12 --freq MS --out forecast.csv --by region,line --spec "region; line"
+    planning forecast sales.csv --horizon 8 --freq W --out forecast.csv --drivers next_weeks.csv
     """
-    from planning.forecast import parts
+    for path in (source, drivers):
+        if path is not None and not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder. Check the path.")
+    options = {"horizon": horizon, "freq": freq, "levels": read_levels(levels), "fill": fill}
+    _go_together(by, spec, draws, draws_out, drivers, engine)
+    if by:
+        from planning.forecast.coherent_table import coherent_file
 
-    if not source.exists():
-        raise UsageError(f"{source}: there is no such file or folder. Check the path.")
-    run = parts.forecast_folder if source.is_dir() else parts.forecast_file
-    options = {"levels": read_levels(levels), "fill": fill, "clean": clean, "jobs": jobs}
-    common.show(run(source, out, horizon=horizon, freq=freq, engine=engine, **options), as_json)
+        extra = {"by": by.split(","), "spec": spec, "drivers": drivers, "draws": draws or 0, "draws_out": draws_out}
+        result = coherent_file(source, out, **extra, seed=seed, **options)
+    elif drivers:
+        from planning.forecast.driven_table import driven_file
+
+        result = driven_file(source, drivers, out, clean=clean, jobs=jobs, **options)
+    else:
+        from planning.forecast import parts
+
+        run = parts.forecast_folder if source.is_dir() else parts.forecast_file
+        result = run(source, out, engine=engine, clean=clean, jobs=jobs, **options)
+    common.show(result, as_json)
+
+
+def _go_together(by, spec, draws, draws_out, drivers, engine):
+    """Raises UsageError for options that need another one, or that one way of forecasting does not know."""
+    for name, given in (("--spec", spec), ("--draws", draws), ("--draws-out", draws_out)):
+        if given is not None and not by:
+            raise UsageError(f"{name} needs --by: name the key columns, such as --by region,line.")
+    if (draws is None) != (draws_out is None):
+        raise UsageError("--draws N and --draws-out DIR go together: how many, and where to.")
+    if engine != "local" and (by or drivers):
+        raise UsageError(f"--engine {engine} serves single series; with --by or --drivers leave it out.")

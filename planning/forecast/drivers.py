@@ -93,6 +93,7 @@ def forecast_with_drivers(
     clean: bool = True,
     jobs: int | None = None,
     label: str = "history",
+    rows: np.ndarray | None = None,
 ) -> Driven:
     """Returns the forecast of each series with the drivers' known future, used where that helped before.
 
@@ -105,10 +106,13 @@ def forecast_with_drivers(
     from planning.forecast.checks import check_history
 
     options = check_options(horizon, levels, fill, clean, jobs)
+    lost = [name for name in (ID, DS, Y) if name not in history.columns]
+    if lost:
+        check_history(history, freq, label=label, rows=rows)
     names = driver_columns(history, drivers or [str(c) for c in future.columns if c not in (ID, DS)])
     if not names:
         raise UsageError("the future has no driver column beside unique_id and ds. Give at least one.")
-    table, frequency = check_history(history[[ID, DS, Y]], freq, label=label)
+    table, frequency = check_history(history[[ID, DS, Y]], freq, label=label, rows=rows)
     panel = Panel.of_frame(table, frequency, fill=fill)
     check_reach(panel, options)
     x, ahead, logs = arrange(panel, history, future, names, horizon, frequency)
@@ -118,7 +122,7 @@ def forecast_with_drivers(
     kept = np.arange(len(names)) if use == "always" else np.flatnonzero(told & bool(gain > 0))
     used = found.take(kept)
     frame, report = _forecast(panel, x, ahead, used if len(kept) else None, options)
-    listed = _effects(found, names, logs, told, kept)
+    listed = effects_table(found, names, logs, told, kept)
     report = with_left_out(report, table, frequency)
     model = Model(panel, tuple(names), logs, used, ahead)
     return Driven(frame if len(frame) else empty_frame(options), report, listed, float(gain), bool(len(kept)), model)
@@ -326,9 +330,10 @@ def _z(column: str) -> float:
     return -z if side == "lo" else z
 
 
-def _effects(
+def effects_table(
     found: Effects, names: Sequence[str], logs: np.ndarray, told: np.ndarray, kept: np.ndarray
 ) -> pd.DataFrame:
+    """Returns the effects as drawn in the module's text, 80 % intervals."""
     half = _Z80 * found.pooled_se
     return pd.DataFrame({
         "driver": list(names), "kind": np.where(logs, "elasticity", "per_unit"), "effect": found.pooled,

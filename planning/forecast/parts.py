@@ -4,8 +4,8 @@
 IN/part-0.parquet  --measure-->  work/00000.part   + what it lends  ┐
 IN/part-1.parquet  --measure-->  work/00001.part   + what it lends  ┴-> work/lent --finish-->  OUT/part-0.parquet, ...
 ```
-Paths go through the scheduler, not arrays; on a cluster the folders must be on a disk every worker sees. A series lies
-in one part. Nothing appears at OUT before all of it is written.
+Paths go through the scheduler, not arrays; on a cluster the folders must be on a disk every worker sees. A series
+lies in one part. Nothing appears at OUT before all of it is written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def forecast_file(source: Path, out: Path, *, horizon: int, freq: str, engine: s
     from planning.sources import read_raw
 
     check_options(horizon, **options)
-    _check_out(out)
+    check_out(out)
     if engine != LOCAL:
         return _by_parts([source], out, horizon=horizon, freq=freq, engine=engine, **options)
     raw = read_raw(source)
@@ -73,11 +73,12 @@ def forecast_folder(source: Path, out: Path, *, horizon: int, freq: str, engine:
     if not paths:
         raise UsageError(f"{source}: holds no .parquet file. Name a file, or a folder of Parquet parts.")
     if out.suffix:
-        _check_out(out)
+        check_out(out)
     return _by_parts(paths, out, horizon=horizon, freq=freq, engine=engine, **options)
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
+    """Raises UsageError where `out` is no .csv or .parquet file that can be written."""
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{out}: cannot write '{out.suffix}'. Name a .csv or .parquet file.")
     if out.is_dir():
@@ -117,7 +118,8 @@ def _by_parts(
 
 
 def _place(out: Path) -> contextlib.AbstractContextManager[Path]:
-    """Returns the folder parts are written to: `out` itself, appearing when whole, or a temporary one beside a file."""
+    """Returns the folder parts are written to: `out` itself, appearing when whole, or a temporary one beside a
+    file."""
     return _beside(out) if out.suffix else atomic_folder(out)
 
 

@@ -1,0 +1,257 @@
+"""`planning forecast --by KEYS`: a table with key columns in, coherent forecasts of cells, aggregates and total out.
+
+```
+state     region   purpose   ds          y            unique_id          ds          mean   lo-80  hi-80  lo-95  hi-95
+Victoria  Geelong  Holiday   2016-10-01  203.1   →    total              2017-01-01  27 210 ...
+                                                      Victoria           2017-01-01   6 105 ...
+                                                      Victoria/Geelong/Holiday ...
+```
+
+The table is checked as one of single series is (`planning.forecast.checks`), the keys joined by "/" in place of
+`unique_id`. With drivers, each cell's history is taken to what it would have been without their moves, the joint
+forecast is made of that, and the future drivers' effect put back cell by cell before anything is summed: the result
+stays coherent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from planning.errors import DataError, Fault, UsageError, did_you_mean
+from planning.files import atomic_path
+from planning.forecast import engine
+from planning.forecast.checks import check_history
+from planning.forecast.frequency import Frequency
+from planning.forecast.joint_forecast import JointForecast
+from planning.forecast.table import NO_VALUE, Forecasts, check_options
+
+
+@dataclass(frozen=True, eq=False)
+class CoherentForecasts:
+    """frame: unique_id, ds, mean, lo-80, ... of all nodes, total first; report: one row a node; joint: the law.
+
+    effects: the drivers' effects where drivers were given, else None.
+    """
+
+    frame: pd.DataFrame
+    report: pd.DataFrame
+    joint: JointForecast
+    effects: pd.DataFrame | None = None
+
+
+def coherent(
+    history: pd.DataFrame,
+    *,
+    by: Sequence[str],
+    horizon: int,
+    freq: str,
+    spec: str | Sequence[Sequence[str]] | None = None,
+    levels: Sequence[float] = (80, 95),
+    fill: str = "missing",
+    future: pd.DataFrame | None = None,
+    label: str = "history",
+    rows: np.ndarray | None = None,
+) -> CoherentForecasts:
+    """Returns coherent forecasts of every cell of the keys `by`, of the aggregates `spec` names, and of the total.
+
+    history: the key columns, `ds`, `y`, in any order; an empty y is a gap. spec: aggregate levels such as
+    "state; purpose; state,purpose". future: driver columns for the horizon, by the keys or by `ds` alone. Cells
+    without any value are left out and named in the report. Raises DataError for a bad table, UsageError for
+    impossible options.
+    """
+    options = check_options(horizon, levels, fill)
+    keys = _keys(history, by)
+    cells = _named(history, keys, label, rows)
+    table, frequency = check_history(
+        pd.DataFrame({"unique_id": cells, "ds": history["ds"], "y": history["y"]}), freq, label=label, rows=rows
+    )
+    checked = history[keys].astype("str").assign(unique_id=cells, ds=table["ds"], y=table["y"].to_numpy())
+    known = checked.groupby("unique_id")["y"].transform("count") > 0
+    checked = checked[known.to_numpy()]
+    if checked.empty:
+        raise DataError(f"{label}: y is empty in every row. Give at least one cell a history.")
+    if fill == "zero":
+        checked = _with_zeros(checked, keys, frequency)
+    joint, effects = _joint(checked, history, keys, frequency, options.horizon, "" if spec is None else spec, future)
+    frame = _frame(joint, options.levels)
+    return CoherentForecasts(frame, _report(joint, checked, table, frequency), joint, effects)
+
+
+def _keys(history: pd.DataFrame, by: Sequence[str]) -> list[str]:
+    columns = [str(name) for name in history.columns]
+    keys = [key.strip() for key in by if key.strip()]
+    if not keys or len(set(keys)) < len(keys):
+        raise UsageError("--by names no key, or one twice. Give key columns with commas, such as region,line.")
+    for name in (*keys, "ds", "y"):
+        if name not in columns:
+            listed = ", ".join(columns)
+            raise UsageError(f"the table has no column '{name}'. It has: {listed}.{did_you_mean(name, columns)}")
+    if {"ds", "y"} & set(keys):
+        raise UsageError("--by names ds or y, which are no keys. Name the columns that tell cells apart.")
+    return keys
+
+
+def _named(history: pd.DataFrame, keys: list[str], label: str, rows: np.ndarray | None) -> pd.Series:
+    """Returns the keys joined by "/"; DataError for an empty one."""
+    lines = np.arange(2, len(history) + 2) if rows is None else np.asarray(rows)
+    faults = []
+    for key in keys:
+        empty = (history[key].isna() | history[key].astype("str").str.strip().eq("")).to_numpy()
+        if empty.any():
+            row = int(lines[np.flatnonzero(empty)[0]])
+            faults.append(Fault(label, row, key, "is empty", "Give every row its key, such as 'other'."))
+    if faults:
+        raise DataError(faults=faults)
+    named = history[keys[0]].astype("str")
+    return named.str.cat([history[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
+
+
+def _with_zeros(table: pd.DataFrame, keys: list[str], frequency: Frequency) -> pd.DataFrame:
+    """Returns the table with every gap between a cell's first and last row as zero."""
+    parts = []
+    for _name, part in table.groupby("unique_id", sort=True):
+        ordinal = frequency.ordinal(part["ds"].to_numpy().astype("datetime64[D]"))
+        whole = np.arange(ordinal.min(), ordinal.max() + 1)
+        y = pd.Series(part["y"].to_numpy(), index=ordinal).reindex(whole).fillna(0.0)
+        fixed = {name: part[name].iloc[0] for name in [*keys, "unique_id"]}
+        parts.append(pd.DataFrame({**fixed, "ds": frequency.date(whole).astype("datetime64[s]"), "y": y.to_numpy()}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _joint(
+    table: pd.DataFrame, history: pd.DataFrame, keys: list[str], frequency: Frequency, horizon: int, spec: Any,
+    future: pd.DataFrame | None,
+) -> tuple[JointForecast, pd.DataFrame | None]:  # fmt: skip
+    from planning.forecast.coherent import joint
+
+    options = {"keys": keys, "horizon": horizon, "freq": frequency.alias, "spec": spec}
+    if future is None:
+        return joint(table, **options), None
+    from planning.forecast.driven_joint import joint_with_drivers
+
+    if all(key in future.columns for key in keys):
+        named = future[keys[0]].astype("str")
+        future = future.assign(unique_id=named.str.cat([future[k].astype("str") for k in keys[1:]], sep="/"))
+        future = future.drop(columns=keys)
+    names = [str(name) for name in future.columns if name not in ("unique_id", "ds")]
+    missing = [name for name in names if name not in history.columns]
+    if missing:
+        raise UsageError(f"the table has no driver '{missing[0]}'.{did_you_mean(missing[0], history.columns)}")
+    table = table.join(history[names])
+    driven = joint_with_drivers(table, future, drivers=names, **options)
+    return driven.joint, driven.effects
+
+
+def _frame(joint: JointForecast, levels: Sequence[float]) -> pd.DataFrame:
+    tails = {
+        f"{side}-{level:g}": 0.5 + sign * level / 200 for level in levels for side, sign in (("lo", -1), ("hi", 1))
+    }
+    frame = joint.quantile(levels=list(tails.values()))
+    frame = frame.rename(columns={tail: name for name, tail in tails.items()})
+    return frame[["unique_id", "ds", "mean", *tails]]
+
+
+def _report(joint: JointForecast, checked: pd.DataFrame, table: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
+    """Returns one row a node, `unique_id, n, status, reason, first, last`, and one a cell that was left out."""
+    groups = checked[checked["y"].notna()].groupby("unique_id")
+    low = joint.bottom
+    nodes = joint.cells
+    ids = nodes["unique_id"].to_numpy(dtype=object)
+    cell = np.array(["/".join(row) for row in nodes[list(joint.keys)].astype(str).to_numpy()], dtype=object)
+    report = pd.DataFrame({"unique_id": ids, "level": nodes["level"], "status": "ok", "reason": ""})
+    sizes, first, last = groups.size(), groups["ds"].min(), groups["ds"].max()
+    zero = groups["y"].apply(lambda y: bool((y == 0).all()))
+    report["n"] = pd.Series(cell).map(sizes).where(low, len(np.unique(checked["ds"]))).astype("int64").to_numpy()
+    report["first"] = pd.Series(cell).map(first).where(low, checked["ds"].min()).to_numpy()
+    report["last"] = pd.Series(cell).map(last).where(low, checked["ds"].max()).to_numpy()
+    members = joint.summing(np.flatnonzero(~low)).sum(axis=1).astype(int) if (~low).any() else []
+    report.loc[~low, "reason"] = [f"sum of {count} cells" for count in members]
+    ended = np.isin(ids, joint.meta.get("ended", [])) & low
+    nothing = pd.Series(cell).map(zero).eq(True).to_numpy() & low
+    short = low & (report["n"].to_numpy() < engine.least(frequency.season))
+    for mask, status, reason in (
+        (short, "short", "too few periods for a model"),
+        (ended, "ended", "nothing for a season or more: taken as ended"),
+        (nothing, "no_demand", "no demand in the history"),
+    ):
+        report.loc[mask, "status"], report.loc[mask, "reason"] = status, reason
+    gone = sorted(set(map(str, table["unique_id"].cat.categories)) - set(cell[low]))
+    absent = pd.DataFrame({"unique_id": gone, "level": "/".join(joint.keys), "status": "left_out", "reason": NO_VALUE})
+    report = pd.concat([report, absent.assign(n=0)], ignore_index=True) if gone else report
+    return report[["unique_id", "n", "status", "reason", "level", "first", "last"]]
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def coherent_file(
+    source: Path,
+    out: Path,
+    *,
+    by: Sequence[str],
+    horizon: int,
+    freq: str,
+    spec: str | None = None,
+    drivers: Path | None = None,
+    draws: int = 0,
+    draws_out: Path | None = None,
+    seed: int = 1,
+    levels: Sequence[float] = (80, 95),
+    fill: str = "missing",
+) -> dict[str, Any]:
+    """Forecasts a file, or a folder of Parquet parts, coherently, and writes `out`, its report and the draws.
+
+    draws: how many; they go to `draws_out`/draws.npy (draws x cells x steps, float32, all nodes, coherent) and
+    `draws_out`/cells.parquet (unique_id, keys, level, in the same order). Returns counts.
+    """
+    from planning.forecast.parts import check_out, counts, write_both
+    from planning.sources import read_frame
+
+    check_options(horizon, levels, fill)
+    check_out(out)
+    if draws < 0 or bool(draws) != bool(draws_out):
+        raise UsageError("--draws N and --draws-out DIR go together: how many, and where to.")
+    if draws_out is not None and (draws_out.is_file() or not draws_out.parent.is_dir()):
+        raise UsageError(f"{draws_out}: cannot be made. Name a folder whose parent exists.")
+    history, label, rows = read_table(source, [key.strip() for key in by])
+    future = None if drivers is None else read_frame(drivers, text=[key.strip() for key in by])
+    result = coherent(
+        history, by=by, horizon=horizon, freq=freq, spec=spec, levels=levels, fill=fill, future=future, label=label,
+        rows=rows,
+    )  # fmt: skip
+    if draws_out is not None:
+        write_draws(result.joint, draws, seed, draws_out)
+    write_both(Forecasts(result.frame, result.report), out)
+    return counts(result.report, len(result.frame), out) | {"projection": result.joint.meta.get("projection", "")}
+
+
+def read_table(source: Path, text: Sequence[str]) -> tuple[pd.DataFrame, str, np.ndarray | None]:
+    """Returns the table of a file or of a folder of Parquet parts, its name, and the line numbers of a file's
+    rows."""
+    from planning.sources import read_raw
+
+    if not source.is_dir():
+        raw = read_raw(source)
+        if raw.faults:
+            raise DataError(faults=raw.faults)
+        return raw.frame, raw.label, raw.rows
+    paths = sorted(path for path in source.iterdir() if path.suffix == ".parquet" and not path.name.startswith("."))
+    if not paths:
+        raise UsageError(f"{source}: holds no .parquet file. Name a file, or a folder of Parquet parts.")
+    return pd.concat([read_raw(path).frame for path in paths], ignore_index=True), source.name, None
+
+
+def write_draws(joint: JointForecast, n: int, seed: int, folder: Path) -> None:
+    """Writes draws.npy and cells.parquet of all nodes to a folder, which is made where it is not there."""
+    folder.mkdir(exist_ok=True)
+    draws = joint.draws(n, seed, cells=list(joint.cells["unique_id"]))
+    with atomic_path(folder / "draws.npy") as path:
+        np.save(path, np.ascontiguousarray(draws, dtype=np.float32))
+    with atomic_path(folder / "cells.parquet") as path:
+        joint.cells[["unique_id", *joint.keys, "level"]].to_parquet(path, index=False)
