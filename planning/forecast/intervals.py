@@ -94,7 +94,7 @@ def scales(panel: Panel, back: int = 0) -> np.ndarray:
 def _recent_change(panel: Panel, lengths: np.ndarray, lag: int, half_life: float) -> np.ndarray:
     """Returns the weighted mean |y_t - y_(t-lag)| of each series up to its length, half weight a half-life back."""
     change = np.abs(panel.flat[lag:] - panel.flat[:-lag]) if len(panel.flat) > lag else np.zeros(0)
-    change = np.concatenate([np.zeros(lag), change])
+    change = np.concatenate([np.zeros(min(lag, len(panel.flat))), change])
     ends = panel.offsets[:-1] + lengths
     owner = np.repeat(np.arange(panel.n), panel.lengths)
     at = np.arange(len(panel.flat))
@@ -150,11 +150,11 @@ def bounds(
 
     values: normalised errors (rows, H); series: how many gave them.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     tail = (1.0 - level / 100.0) / 2.0
     g = np.arange(1, horizon + 1) ** growth(season)
-    prior = PRIOR_80 * g * t.ppf(1.0 - tail, PRIOR_DF) / t.ppf(0.9, PRIOR_DF)
+    prior = PRIOR_80 * g * stdtrit(PRIOR_DF, 1.0 - tail) / stdtrit(PRIOR_DF, 0.9)
     trust = series / (series + PRIOR_SERIES)
     low, high = -prior, prior
     if len(values) >= 3:

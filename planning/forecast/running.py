@@ -15,6 +15,7 @@ from planning.errors import PlanningError, UsageError, did_you_mean
 LOCAL = "local"
 DASK = "dask://"
 LEAST_FOR_PROCESSES = 4
+PATIENCE = "10s"  # how long a scheduler may take to answer
 
 
 def run_tasks(
@@ -68,7 +69,7 @@ def _on_dask(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], add
     from distributed import Client, as_completed
 
     try:
-        client = Client(f"tcp://{address}", timeout="10s", set_as_default=False)
+        client = Client(f"tcp://{address}", timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(
             f"engine {DASK}{address}: no Dask scheduler answers there. Start one ('dask scheduler'), check the port."
@@ -77,7 +78,7 @@ def _on_dask(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], add
         futures = {
             client.submit(function, *task, pure=False, retries=2): index for index, task in enumerate(tasks)
         }
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             try:
                 yield futures[future], future.result()
             except PlanningError:

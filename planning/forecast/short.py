@@ -3,7 +3,8 @@
     level  = mean of y / season, weights 0.8 a step back        season, drift: of the panel's longer series
     y(h)   = level * season(h) * exp(h * drift / 2)
 
-Below a season (or `least` points) this is the forecast; up to 2m + 8 points it is averaged with the pool's, then fades over m more.
+Below a season (or `least` points) this is the forecast; up to 2m + 8 points it is averaged with the pool's, then it
+fades over m more.
 Source of the measurements: two or three points extrapolated by any model are far worse than their mean.
 """
 

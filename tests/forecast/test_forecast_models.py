@@ -23,7 +23,7 @@ def test_ets_likelihood_and_forecasts_equal_statsmodels(job):
 
     trend, season, error = smoothing.FORMS[job]
     y, m, h = series(), 4, 9
-    # With ratios as season statsmodels smooths y/level after the level's update, not Hyndman's s (1 + gamma e): no gamma
+    # With ratios as season statsmodels smooths y / new level, not Hyndman's s (1 + gamma e): compared without gamma
     alpha, beta, gamma, phi = 0.37, 0.11, 0.0 if season == 2 else 0.21, 0.93
     level, slope = 98.0, 0.6
     index = np.array([0.0, 3.0, -1.0, -2.0]) if season == 1 else np.array([1.0, 1.04, 0.99, 0.97])
