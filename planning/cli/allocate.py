@@ -33,7 +33,9 @@ class _MoveLimit(click.ParamType):
 @click.option("--judged", type=click.Path(path_type=Path), help="line, region, at_zero ... at_saturation, judged.")
 @click.option("--margin", type=float, default=1.0, show_default=True, help="Margin on a unit of outcome.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the posterior draws.")
-@click.option("--self-check", is_flag=True, help="Simulate from the fit, refit, print what regret and coverage to expect.")
+@click.option(
+    "--self-check", is_flag=True, help="Simulate from the fit, refit, print what regret and coverage to expect."
+)
 @common.guarded
 def command(spend, outcome, total, out, bounds, move_limit, pilots, judged, margin, seed, self_check, as_json):
     """Split a budget over regions and lines from past spend and outcome.
@@ -70,7 +72,12 @@ def _answer(tables, total, out, move_limit, margin, seed, self_check):
         _writable(out)
     currency = _one_currency(frames, files)
     response = fit_response(
-        frames["spend"], frames["outcome"], pilots=frames.get("pilots"), judged=frames.get("judged"), seed=seed, files=files
+        frames["spend"],
+        frames["outcome"],
+        pilots=frames.get("pilots"),
+        judged=frames.get("judged"),
+        seed=seed,
+        files=files,
     )
     if self_check:
         from planning.budget.selfcheck import self_check as check
