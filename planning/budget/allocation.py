@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.budget.branches import solve_branches
-from planning.budget.curves import Draws, Table
+from planning.budget.branches import inflection, solve_branches
+from planning.budget.curves import Curves, Draws, Table
 from planning.budget.response import Response
 from planning.budget.rules import Rules, make_rules, read_bounds
 from planning.budget.solver import Groups, Solution, kkt_spread, polish, solve, to_cents
@@ -316,23 +316,25 @@ def expected_regret(curves: AllCells, allocated, same_money, total: float, rules
     best = np.empty(len(a))
     for form in np.unique(forms):
         rows = forms == form
-        x = _solve_draws(a[rows], k[rows], str(form), rest, lo, hi)
-        sub = Draws(curves.draws.cells, a[rows], k[rows], forms[rows])
-        best[rows] = sub.response(x).sum(axis=1)
+        best[rows] = _best_of_draws(Curves(a[rows], k[rows], str(form)), rest, lo, hi)
     sub = Draws(curves.draws.cells, a, k, forms)
     mine, now = sub.response(allocated[at]).sum(axis=1), sub.response(same_money[at]).sum(axis=1)
     total_best = np.maximum(best, 1e-300)
     return float(np.mean(np.maximum(best - mine, 0) / total_best)), float(np.mean((best - now) / total_best))
 
 
-def _solve_draws(a, k, form, total, lo, hi) -> np.ndarray:
-    """Solve many known truths at once: (draws, cells) spends, one price a draw by bisection."""
-    low = np.full(len(a), -60.0)
-    high = np.full(len(a), 60.0)
+def _best_of_draws(curves: Curves, total: float, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Return the best value of many known truths (draws, cells) at once: exact where concave, else the dual bound."""
+    count = len(curves.a)
+    low, high = np.full(count, -60.0), np.full(count, 60.0)
+    turn = np.clip(np.maximum(inflection(curves), lo), lo, hi)
+    kept, bound = curves.value(np.broadcast_to(lo, curves.a.shape)), np.full(count, np.inf)
     for _ in range(70):
         middle = 0.5 * (low + high)
         price = np.exp(middle)[:, None]
-        x = np.sqrt(a * k / price) - k if form == "hill" else a / price - k
-        over = np.clip(x, lo, hi).sum(axis=1) > total
+        x = np.clip(curves.inverse(price), turn, hi)
+        gain, stay = curves.value(x) - price * x, kept - price * lo
+        bound = np.minimum(bound, price[:, 0] * total + np.maximum(gain, stay).sum(axis=1))
+        over = np.where(gain >= stay, x, lo).sum(axis=1) > total
         low, high = np.where(over, middle, low), np.where(over, high, middle)
-    return np.clip(x, lo, hi)
+    return bound

@@ -18,8 +18,9 @@ from planning.budget.inputs import check_cells
 from planning.budget.panel import Panel, build_panel
 from planning.errors import Fault
 
-FORMS = ("hill", "log")
-LEAST_WEIGHT = 0.15  # no form is trusted less than this
+FORMS = ("hill", "log", "s")
+LEAST_WEIGHT = 0.15  # no concave form is trusted less than this
+SPEAKS_UP = 0.3  # an S-shaped form needs this share of the evidence to take part
 WIDEN = 1.12  # intervals of a pooled fit are a little too narrow on self-simulated data (benchmarks/budget.py)
 FOLLOWS = 2.5  # t value at which spend counts as following demand
 JUDGED_ERROR = 0.35  # a judged difference is off by this share (sd), and its points share one author's mood
@@ -191,10 +192,18 @@ def _outlier_note(count: int) -> Fault:
 
 
 def form_weights(fits: list[Fit]) -> np.ndarray:
-    """Return the weight of each form from its evidence, none below LEAST_WEIGHT."""
+    """Return the weight of each form from its evidence.
+
+    Neither concave form gets less than LEAST_WEIGHT; an S-shaped one must earn SPEAKS_UP, or it is left out: it makes
+    the split harder and, where it is not true, a little worse.
+    """
     evidence = np.array([fit.evidence for fit in fits])
     weights = np.exp(evidence - evidence.max())
-    weights = np.maximum(weights / weights.sum(), LEAST_WEIGHT if len(fits) > 1 else 0.0)
+    weights = weights / weights.sum()
+    bent = np.array([fit.form == "s" for fit in fits])
+    weights = np.where(bent & (weights < SPEAKS_UP), 0.0, weights)
+    if (~bent).sum() > 1:
+        weights = np.where(bent, weights, np.maximum(weights, LEAST_WEIGHT))
     return weights / weights.sum()
 
 

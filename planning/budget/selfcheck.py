@@ -38,7 +38,8 @@ def self_check(
         summary = {"worlds": 0, "verdict": "no", "reason": "no line has variation, a pilot or a judged curve"}
         return SelfCheck(pd.DataFrame(), summary)
     rng = np.random.default_rng(seed)
-    rows = [_world(response, response.fits[i % len(response.fits)], move_limit, margin, rng) for i in range(worlds)]
+    fits = [fit for fit in response.fits if response.forms[fit.form] > 0]
+    rows = [_world(response, fits[i % len(fits)], move_limit, margin, rng) for i in range(worlds)]
     table = pd.DataFrame(rows, columns=["form", "regret", "regret_now", "gain_share", "coverage", "better_than_now"])
     gain_share = float(table["gain_share"].median())
     better = float(table["better_than_now"].mean())
