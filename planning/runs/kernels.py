@@ -132,8 +132,6 @@ def preload_for(notebooks: Iterable[Path]) -> list[str]:
     for path in notebooks:
         for cell in code_cells(path):
             found |= dict.fromkeys(_imports("".join(cell["source"])))
-    if "planning.charts" in found:
-        found |= dict.fromkeys(warm.CHARTS)
     return list(found)
 
 

@@ -31,14 +31,9 @@ PRELOAD = (
     "numpy", "pandas", "pandas.io.formats.html", "pandas.io.parquet", "pyarrow.parquet", "babel.numbers",
     "babel.messages.pofile", "pydantic", "planning.config", "planning.language", "planning.runs.step",
     "planning.runs.emit",
-    "planning.runs.registry",
+    "planning.runs.registry", "planning.sources", "planning.language", "matplotlib.figure",
+    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "planning.charts.save",
 )  # fmt: skip
-CHARTS = (
-    "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg",
-    "planning.charts.save",
-)
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

@@ -46,7 +46,7 @@ def test_the_preload_imports_and_computes_nothing():
     """After the imports the process has one Python thread, and no more OS threads than limits of one allow."""
     code = (
         "import sys, json; from planning.runs import zygote, warm\n"
-        "report = zygote.preload([*warm.PRELOAD, *warm.CHARTS])\n"
+        "report = zygote.preload(warm.PRELOAD)\n"
         "import threadpoolctl, os\n"
         "pools = [p['num_threads'] for p in threadpoolctl.threadpool_info()]\n"
         "print(json.dumps([report, pools, len(os.listdir('/proc/self/task'))]))"
@@ -164,5 +164,5 @@ def test_the_preload_follows_the_notebooks_imports(tmp_path, write_notebook):
     assert "planning.charts" not in kernels.preload_for([path]), "a cell with a magic is left alone"
     path = write_notebook(tmp_path / "n.ipynb", ["from planning import charts\nimport json"])
     found = kernels.preload_for([path])
-    assert {"planning.charts", "json", *warm.CHARTS, *warm.PRELOAD} <= set(found)
+    assert {"planning.charts", "json", *warm.PRELOAD} <= set(found)
     assert zygote.preload(["no.such.module"])["missing"] and Path(path).is_file()
