@@ -8,14 +8,17 @@ import pandas as pd
 
 from planning import charts
 from planning.language import chance, money
+from planning.targets import people_sentences as words
 from planning.targets import sentences
 from planning.targets.adjustments import value_added
 from planning.targets.annual import plan_tables
+from planning.targets.authority import by_region
 
 if TYPE_CHECKING:
     from planning.targets.history import Panel
     from planning.targets.plan import Plan
     from planning.targets.reliability import Replay
+    from planning.targets.workspace import PeopleView
 
 MONEY = {"target": "money", "expected": "money", "last_year": "money", "growth": "percent"}
 
@@ -189,6 +192,57 @@ def show_market(step: Any, plan: Plan, view: pd.DataFrame | None) -> None:
         formats={"plan_view": "money", "market_view": "money", "lo": "money", "hi": "money", "difference": "percent"},
         details=True,
     )
+
+
+def show_people(step: Any, view: PeopleView | None) -> None:
+    """Quotas of teams and people, how fair they are, discount authority and KPIs; nothing where no people are known."""
+    if view is None:
+        return
+    names = words.labels()
+    formats = {
+        "quota": "money",
+        "quota_last_year": "money",
+        "chance": "probability",
+        "target": "money",
+        "quotas": "money",
+        "over_assignment": "percent",
+        "chance_target": "probability",
+        "chance_quotas": "probability",
+        "band": "percent",
+        "difficulty": "percent",
+        "fund": "money",
+        "expected_cost": "money",
+        "due": "date",
+        "mean": "percent",
+        "p10": "percent",
+        "p90": "percent",
+    }
+    tables = {
+        "people": (
+            words.headline(view),
+            [("teams", view.plan.teams, False), ("quotas", words.quota_table(view), True)],
+        ),
+        "fairness": (words.fairness_finding(view), [("fairness", words.fairness_table(view), False)]),
+        "authority": (
+            words.authority_finding(view),
+            [
+                ("authority_by_region", by_region(view.authority), False),
+                ("authority", view.authority.drop(columns=["limited_by_margin", "floor_margin"]), True),
+                ("kpis", words.kpi_table(view), True),
+                ("bonus", view.bonus[["person_id", "mean", "p10", "p90"]], True),
+            ],
+        ),
+    }
+    for finding, (text, parts) in tables.items():
+        step.finding(finding, *text)
+        for name, frame, details in parts:
+            step.tabulate(
+                name,
+                frame,
+                headings={c: names[c] for c in frame.columns if c in names},
+                formats={c: formats[c] for c in frame.columns if c in formats},
+                details=details,
+            )
 
 
 def keep_summary(step: Any, plan: Plan) -> None:

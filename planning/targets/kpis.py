@@ -19,7 +19,7 @@ def smart_kpis(
     new_customers: pd.Series | None = None,
     collection_rate: float | None = None,
 ) -> pd.DataFrame:
-    """Returns one row a person and KPI: `person_id, kpi, value, measured_by, due, team_value`.
+    """Returns one row a person and KPI: `person_id, kpi, value, due, team_value`.
 
     amount is the quota; margin the quota at the company's margin rate; new_customers the team's number (last year's
     count by team) split by quota in whole customers, their sum kept; collection_rate is the same
@@ -44,21 +44,12 @@ def smart_kpis(
                     "person_id": person.person_id,
                     "kpi": kpi,
                     "value": float(value),
-                    "measured_by": MEASURED[kpi],
                     "due": year_end,
                     "team_value": float(whole),
                 }
                 for kpi, (value, whole) in values.items()
             ]
     return pd.DataFrame(rows)
-
-
-MEASURED = {
-    "amount": "sales booked in the assigned cells",
-    "margin": "margin booked in the assigned cells",
-    "new_customers": "accounts with a first order in the year",
-    "collection_rate": "share of invoices settled by their due date",
-}
 
 
 def team_bonus(

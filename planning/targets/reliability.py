@@ -87,14 +87,17 @@ def reliability(
     *,
     start_month: int = 1,
     years: int | None = None,
+    starts: Sequence[pd.Timestamp] | None = None,
     method: Callable[[Panel, int], JointForecast] = outlook,
 ) -> Replay:
-    """Replays the past full years of `panel` (the last `years` of them) and returns what was stated and what came.
+    """Replays past full years of `panel` and returns what was stated and what came.
+
+    The last `years` of them, or those that begin at `starts`; all where neither is given.
 
     `method` makes the joint forecast of a panel for a horizon. Years before which fewer than 36 months are known are
     left out; with none left, both tables are empty.
     """
-    starts = _starts(panel, start_month)
+    starts = _starts(panel, start_month) if starts is None else list(starts)
     starts = starts[-years:] if years else starts
     positions, sums = [], []
     for start in starts:

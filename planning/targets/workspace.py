@@ -11,10 +11,12 @@ import pandas as pd
 
 from planning.targets import units, versions
 from planning.targets.annual import plan_year
+from planning.targets.authority import discount_authority
 from planning.targets.history import Panel
+from planning.targets.kpis import smart_kpis, team_bonus
 from planning.targets.market import market_view
 from planning.targets.outlook import year_periods
-from planning.targets.people import PeoplePlan, chance_above, person_quotas
+from planning.targets.people import PeoplePlan, chance_above, fairness, person_quotas
 from planning.targets.pipeline import Pipeline, open_pipeline, past_signal, pipeline_signal
 from planning.targets.plan import Plan
 from planning.targets.policy import policy_of
@@ -85,6 +87,66 @@ def keep(folder: Path, plan: Plan, *, cause: str) -> Version:
         version = before if same else versions.record(plan, parent=before.plan_id, cause=cause)
     versions.save(folder, version, plan.target.adjusted.joint)
     return version
+
+
+@dataclasses.dataclass(frozen=True)
+class PeopleView:
+    """What a plan asks of people: quotas and teams, how fair they are, discount authority and KPIs."""
+
+    plan: PeoplePlan
+    year: int
+    fairness: pd.DataFrame
+    authority: pd.DataFrame
+    kpis: pd.DataFrame
+    bonus: pd.DataFrame
+
+
+def people_of(step: Any, plan: Plan) -> PeopleView | None:
+    """Returns the people's part of a step's plan; None without the tables people and assignments.
+
+    Margin rates come from the sales table, past discounts and new customers from deals and accounts where configured.
+    """
+    people, assignments = step.table("people"), step.table("assignments")
+    if people is None or assignments is None:
+        return None
+    result = person_quotas(plan, people, assignments, over_assignment=step.parameters.over_assignment)
+    sales, law = step.table("sales"), plan.target.law
+    last = sales[(sales["ds"] >= plan.target.last_year_start) & (sales["ds"] < law.periods[0])]
+    margin: pd.Series | float = 0.3
+    if "margin" in last and "region" in last:
+        sums = last.dropna(subset=["margin"]).groupby("region")[["margin", "amount"]].sum()
+        margin = sums["margin"] / sums["amount"]
+    rate = float(margin.mean()) if isinstance(margin, pd.Series) else margin
+    kpis = smart_kpis(
+        result,
+        year_end=law.periods[-1] + pd.offsets.MonthEnd(0),
+        margin_rate=rate,
+        new_customers=_new_customers(step, result, plan),
+    )
+    authority = discount_authority(result.quotas, margin, _past_discounts(step))
+    return PeopleView(result, plan.target.year, fairness(result), authority, kpis, team_bonus(result, seed=step.seed))
+
+
+def _past_discounts(step: Any) -> pd.Series | float:
+    deals = step.table("deals")
+    if deals is None or "discount" not in deals or "region" not in deals:
+        return 0.05
+    won = deals[deals["outcome"].eq("won") & deals["discount"].notna()]
+    weight = won["amount"].fillna(0.0)
+    sums = (won["discount"] * weight).groupby(won["region"]).sum() / weight.groupby(won["region"]).sum()
+    return sums.clip(0.0, 0.5) if len(sums) else 0.05
+
+
+def _new_customers(step: Any, result: PeoplePlan, plan: Plan) -> pd.Series | None:
+    """Returns last year's count of accounts with a first order, by the team of their region."""
+    accounts = step.table("accounts")
+    if accounts is None or "first_order_date" not in accounts or "region" not in result.quotas:
+        return None
+    first = pd.to_datetime(accounts["first_order_date"])
+    start = plan.target.last_year_start
+    fresh = accounts[(first >= start) & (first < start + pd.DateOffset(years=1))]
+    team = result.quotas.groupby("region")["team"].agg(lambda names: names.mode().iloc[0])
+    return fresh["region"].map(team).value_counts()
 
 
 @dataclasses.dataclass(frozen=True)
