@@ -157,8 +157,13 @@ class _System:
         self.alpha_prior = np.log(0.3 / 0.7)
 
     def objective(self, theta, centre, logit_alpha, tau, sigma) -> float:
+        """Return minus the log posterior (up to a constant) at a point."""
         fitted, _, _ = _parts(self.data, self.form, theta, logit_alpha, False)
         residual = self.y - self.whiten(fitted.sum(axis=2, keepdims=True))[..., 0]
+        return self.objective_of(residual, theta, centre, logit_alpha, tau, sigma)
+
+    def objective_of(self, residual, theta, centre, logit_alpha, tau, sigma) -> float:
+        """Return minus the log posterior (up to a constant) where the residual is already known."""
         value = (residual**2).sum(axis=1) @ sigma**-2
         value += (((theta - centre) / np.repeat(tau, self.lines)) ** 2).sum()
         value += (self.centre_precision * (centre - self.prior_centre) ** 2).sum()
@@ -262,7 +267,7 @@ def _fit(data, form, rho, start: Fit | None, rounds, tolerance, spread: float | 
         blocks, border, corner, grad, grad_shared, residual = system.assemble(theta, centre, logit_alpha, tau, sigma)
         move, shared, schur = _step(blocks, border, corner, grad, grad_shared)
         size = 1.0 / max(1.0, np.abs(move).max() / 1.5, np.abs(shared).max() / 1.5)
-        before = system.objective(theta, centre, logit_alpha, tau, sigma)
+        before = system.objective_of(residual, theta, centre, logit_alpha, tau, sigma)
         for _ in range(6):
             trial = theta + size * move, centre + size * shared[: 2 * lines], logit_alpha + size * shared[2 * lines :]
             if system.objective(*trial, tau, sigma) <= before + 1e-9:
