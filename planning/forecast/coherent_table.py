@@ -67,6 +67,7 @@ def coherent(
     """
     options = check_options(horizon, levels, fill)
     keys = _keys(history, by)
+    history = history.reset_index(drop=True)
     cells = _named(history, keys, label, rows)
     table, frequency = check_history(
         pd.DataFrame({"unique_id": cells, "ds": history["ds"], "y": history["y"]}), freq, label=label, rows=rows

@@ -67,9 +67,10 @@ def lede(total: Mapping[str, Any], currency: str, judged: Mapping[str, Any] | No
     return (
         first
         + gap()
-        + _("In the years replayed, monthly cells were off by {wape}, and {held} of them lay inside their 80 % interval.").format(
-            wape=percent(judged["wape"], 1), held=percent(judged["coverage_80"])
-        )
+        + _(
+            "In the years replayed, monthly cells were off by {wape}, and {held} of them lay inside their 80 % "
+            "interval."
+        ).format(wape=percent(judged["wape"], 1), held=percent(judged["coverage_80"]))
     )
 
 
