@@ -8,6 +8,7 @@ import pandas as pd
 
 from planning import charts
 from planning.language import chance, money
+from planning.targets import judgement_sentences as judgement
 from planning.targets import people_sentences as words
 from planning.targets import sentences
 from planning.targets.adjustments import value_added
@@ -48,7 +49,7 @@ def show_answer(step: Any, plan: Plan, panel: Panel) -> None:
         text=chance(goal.attainment_probability),
     )
     for reason, rows in panel.left_out:
-        step.left_out(sentences.left_out_reason(reason), rows, done=sentences.left_out_done(reason))
+        step.left_out(judgement.left_out_reason(reason), rows, done=judgement.left_out_done(reason))
 
 
 def show_bridge(step: Any, plan: Plan) -> None:
@@ -142,7 +143,7 @@ def show_judgement(step: Any, plan: Plan) -> None:
         _table(
             step,
             "adjustments",
-            sentences.adjustment_table(goal.adjusted),
+            judgement.adjustment_table(goal.adjusted),
             formats={"asked": "money", "change": "money", "weight": "percent"},
         )
     log = goal.adjusted.log
@@ -156,7 +157,7 @@ def show_judgement(step: Any, plan: Plan) -> None:
         _table(
             step,
             "value_added",
-            sentences.value_table(pd.concat(parts, ignore_index=True)),
+            judgement.value_table(pd.concat(parts, ignore_index=True)),
             formats={"fva": "percent", "lo": "percent", "hi": "percent", "fva_weighted": "percent", "n": "integer"},
             details=True,
         )
@@ -164,7 +165,7 @@ def show_judgement(step: Any, plan: Plan) -> None:
         _table(
             step,
             "capacity",
-            sentences.capacity_table(goal.attainable.lost),
+            judgement.capacity_table(goal.attainable.lost),
             formats={"amount": "money", "expected_demand": "money", "lost": "money", "chance": "percent"},
         )
 
@@ -172,10 +173,10 @@ def show_judgement(step: Any, plan: Plan) -> None:
 def show_standing(step: Any, plan: Plan) -> None:
     """What the departments said, the market's view, and what cannot be told."""
     goal = plan.target
-    step.finding("departments", *sentences.standing_finding(goal))
+    step.finding("departments", *judgement.standing_finding(goal))
     if len(goal.standing.answers):
-        _table(step, "departments", sentences.standing_table(goal), formats={"limit": "money"})
-    for question, answer in sentences.cannot_tell(plan):
+        _table(step, "departments", judgement.standing_table(goal), formats={"limit": "money"})
+    for question, answer in judgement.cannot_tell(plan):
         step.cannot_tell(question, answer)
 
 
@@ -183,7 +184,7 @@ def show_market(step: Any, plan: Plan, view: pd.DataFrame | None) -> None:
     """Market potential times share as a second view of the expected sales, with its own error."""
     if view is None or view.empty:
         return
-    step.finding("market", *sentences.market_finding(view))
+    step.finding("market", *judgement.market_finding(view))
     _table(
         step,
         "market",
