@@ -82,6 +82,9 @@ def numbers(before: Path, after: Path) -> pd.DataFrame:
         old, new = (emit.read_manifest(folder / "results" / name) or {} for folder in (before, after))
         parts.append(_key_numbers(name, old, new))
         for table in dict.fromkeys([*old.get("tables", {}), *new.get("tables", {})]):
+            hashes = [manifest.get("tables", {}).get(table, {}).get("sha256") for manifest in (old, new)]
+            if hashes[0] is not None and hashes[0] == hashes[1]:
+                continue
             sides = [
                 _table(folder / "results" / name, manifest, table) for folder, manifest in ((before, old), (after, new))
             ]
