@@ -82,7 +82,7 @@ def test_the_annual_plan_of_real_data(tmp_path):
     deals = json.loads((results / "deal_postmortem" / "manifest.json").read_text("utf-8"))
     assert deals["state"] == "cannot_tell"
     assert "weights" not in deals["tables"]
-    findings = pd.read_parquet(results / "deal_postmortem" / "findings.parquet")
+    findings = pd.read_parquet(results / "deal_postmortem" / "tables" / "findings.parquet")
     assert findings["rule"].str.contains("trunc").any()
 
     targets = json.loads((results / "annual_targets" / "manifest.json").read_text("utf-8"))
