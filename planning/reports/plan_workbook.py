@@ -75,6 +75,8 @@ class _Styles:
         self.head = book.add_format(head)
         self.head_right = book.add_format(head | {"align": "right"})
         self.money = make(num_format=money)
+        self.whole = make(num_format="#,##0")  # sums are read in whole units; the cents are in the cell
+        self.total_whole = book.add_format(total | {"num_format": "#,##0"})
         self.percent = make(num_format="0 %")
         self.signed = make(num_format="+0.0 %;-0.0 %;0.0 %")
         self.input = make(num_format=money, bg_color=INPUT, locked=False)
@@ -113,7 +115,9 @@ def _protected(sheet: Any) -> None:
         "", {"select_locked_cells": True, "format_columns": True, "format_rows": True, "sort": True, "autofilter": True}
     )
     sheet.set_landscape()
-    sheet.set_paper(9)
+    sheet.set_paper(8)
+    sheet.set_margins(0.4, 0.4, 0.5, 0.5)
+    sheet.set_footer("&L&A&R&P / &N")
     sheet.fit_to_pages(1, 0)
     sheet.hide_gridlines(2)
 
@@ -173,9 +177,9 @@ def _margin(book, content: WorkbookContent, style: _Styles, at: _Columns, name: 
     last = HEADER + len(frame)
     for row, line in enumerate(frame.to_dict("records"), start=HEADER + 1):
         sheet.write_string(row, 0, str(line[key]), style.text)
-        sheet.write_number(row, 1, line["last_year"], style.money)
-        sheet.write_number(row, 2, line["expected"], style.money)
-        _sum_if(sheet, row, 3, plan, names, at.target, at, line["target"], style.money)
+        sheet.write_number(row, 1, line["last_year"], style.whole)
+        sheet.write_number(row, 2, line["expected"], style.whole)
+        _sum_if(sheet, row, 3, plan, names, at.target, at, line["target"], style.whole)
         growth = line["growth"]
         sheet.write_formula(
             row, 4, f'=IF(B{row + 1}>0,D{row + 1}/B{row + 1}-1,"")', style.signed, growth if growth == growth else ""
@@ -192,7 +196,7 @@ def _margin(book, content: WorkbookContent, style: _Styles, at: _Columns, name: 
                 at.first_month + month,
                 at,
                 round(value, content.digits),
-                style.money,
+                style.whole,
             )
     sheet.write_string(last + 1, 0, labels["total"], style.total)
     for column in [1, 2, 3, *range(6, 6 + len(content.month_names))]:
@@ -202,7 +206,7 @@ def _margin(book, content: WorkbookContent, style: _Styles, at: _Columns, name: 
             if column > 5
             else frame[["last_year", "expected", "target"][column - 1]].sum()
         )
-        sheet.write_formula(last + 1, column, f"=SUM({span})", style.total_money, round(float(values), content.digits))
+        sheet.write_formula(last + 1, column, f"=SUM({span})", style.total_whole, round(float(values), content.digits))
     sheet.write_blank(last + 1, 5, None, style.total)
     base = float(frame["last_year"].sum())
     sheet.write_formula(
@@ -213,7 +217,7 @@ def _margin(book, content: WorkbookContent, style: _Styles, at: _Columns, name: 
         float(frame["target"].sum()) / base - 1 if base > 0 else "",
     )
     sheet.set_column(0, 0, _width([*frame[key], heads[0]], 12))
-    sheet.set_column(1, 5 + len(content.month_names), _width([f"{frame['target'].sum():,.{content.digits}f}"], 11))
+    sheet.set_column(1, 5 + len(content.month_names), _width([f"{frame['target'].sum():,.0f}"], 11))
     sheet.freeze_panes(HEADER + 1, 1)
     sheet.repeat_rows(HEADER)
     _protected(sheet)

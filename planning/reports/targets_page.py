@@ -67,7 +67,7 @@ def show_bridge(step: Any, plan: Plan) -> None:
     _table(
         step,
         "bridge",
-        frame[["label", "change", "after", "lo", "hi", "step"]],
+        frame[["label", "change", "after", "lo", "hi", "kind", "step"]],
         formats={"change": "money", "after": "money", "lo": "money", "hi": "money"},
         details=True,
     )

@@ -202,6 +202,11 @@ def _panel(frame: pd.DataFrame, by: list[str], file: str, notes: list[str], left
     code = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(frame[by]))
     step = months.asi8 - months.asi8.min()
     t = int(step.max()) + 1
+    if t >= 12 and len(np.unique(step)) < 0.5 * t:
+        raise DataError(
+            f"{file}: has rows in {len(np.unique(step))} of {t} months, so it looks quarterly or yearly. "
+            "Give monthly sales, or finer."
+        )
     amount = frame["amount"].to_numpy(float)
     order = np.lexsort((amount, step, code))
     at = (code * t + step)[order]

@@ -37,8 +37,8 @@ class Plan:
     binding: tuple[dict[str, Any], ...]
 
     def summary(self) -> dict[str, Any]:
-        """Returns the plan in plain numbers."""
-        goal = self.target
+        """Returns the plan in plain numbers, rounded to what does not depend on the machine."""
+        goal, digits = self.target, self.target.policy.digits
         return {
             "year": goal.year,
             "currency": goal.policy.currency,
@@ -46,15 +46,15 @@ class Plan:
             "commit": goal.amount(goal.commit),
             "target": goal.amount(goal.target),
             "stretch": goal.amount(goal.stretch),
-            "attainment_probability": goal.attainment_probability,
-            "expected": goal.expected,
-            "interval_80": list(goal.interval),
-            "last_year": float(goal.last_year.sum()),
+            "attainment_probability": round(goal.attainment_probability, 9),
+            "expected": round(goal.expected, digits),
+            "interval_80": [round(bound, digits) for bound in goal.interval],
+            "last_year": round(float(goal.last_year.sum()), digits),
             "last_year_start": f"{goal.last_year_start:%Y-%m-%d}",
-            "growth": goal.growth if np.isfinite(goal.growth) else None,
+            "growth": round(goal.growth, 9) if np.isfinite(goal.growth) else None,
             "binding": list(self.binding),
-            "lost_to_capacity": float(goal.attainable.lost["lost"].sum()),
-            "adjustment_weight": goal.adjusted.weight,
+            "lost_to_capacity": round(float(goal.attainable.lost["lost"].sum()), digits),
+            "adjustment_weight": round(goal.adjusted.weight, 9),
             "departments_missing": list(goal.standing.missing),
             "departments_rejecting": list(goal.standing.rejected),
             "seed": goal.seed,

@@ -123,7 +123,9 @@ def record(
 
 def _content(version: Version) -> dict[str, Any]:
     cells = version.cells.copy()
-    cells["attainment_probability"] = cells["attainment_probability"].round(9)
+    cells = cells.round(
+        {"attainment_probability": 9, "growth": 9, "expected": version.digits, "last_year": version.digits}
+    )
     rows = json.loads(cells.to_json(orient="records", double_precision=12))
     return {
         "parent": version.parent,

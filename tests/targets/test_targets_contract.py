@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from planning.cli.targets import command
+from planning.errors import DataError
 from planning.targets.annual import plan_year
 from planning.targets.policy import make_policy
 
@@ -186,3 +187,8 @@ def test_expected_share_multiplies_shares_by_the_weight(history, content):
     cells = plan_year(history, make_policy(wanted), year=2027)[0].cells
     ratio = (cells["target"] / cells["expected"]).groupby(cells["line"]).mean()
     assert ratio["Sensors"] / ratio["Pumps"] == pytest.approx(1.2, rel=1e-6)
+
+
+def test_quarterly_sales_are_refused_by_name(history, content):
+    with pytest.raises(DataError, match="looks quarterly"):
+        plan_year(history[history["ds"].dt.month.isin([1, 4, 7, 10])], make_policy(content), year=2027)
