@@ -23,6 +23,8 @@ from planning import language
 from planning.language import _
 from planning.reports import cells
 
+WIDEST_MAP = 9  # columns of a heat map a page can show, without the margin
+LONGEST_MAP = 40
 OPEN_ROWS = 12
 # A page carries at most so many rows and cells of one table; the rest is in the CSV beside it.
 MOST_ROWS, MOST_CELLS = 150, 900
@@ -137,6 +139,14 @@ def heat_map(frame: pd.DataFrame, name: str, entry: dict[str, Any]) -> HeatMap:
     by_row, by_column, chance, second = heat["rows"], heat["columns"], heat["chance"], heat.get("second")
     limit = heat.get("limit")
     labels = {spec["name"]: spec.get("label") or spec["name"] for spec in entry.get("columns", [])}
+    if frame[by_column].nunique() > max(WIDEST_MAP, frame[by_row].nunique()):
+        by_row, by_column = by_column, by_row  # the longer side goes down the page
+    shown = _riskiest(_riskiest(frame, by_column, chance, WIDEST_MAP), by_row, chance, LONGEST_MAP)
+    left_out = sum(frame[key].nunique() - shown[key].nunique() for key in (by_row, by_column))
+    frame, title = shown, entry.get("title", "")
+    if left_out:
+        note = _("{n} rows or columns with higher chances are not shown").format(n=left_out)
+        title = f"{title} ({note})" if title else note
     rows, columns = _order(frame[by_row]), _order(frame[by_column])
     tiles = {
         (_key(row[by_row]), _key(row[by_column])): _tile(row[chance], row.get(second) if second else None, limit)
@@ -145,9 +155,19 @@ def heat_map(frame: pd.DataFrame, name: str, entry: dict[str, Any]) -> HeatMap:
     grid = [(_shown(r), [tiles.get((r, c)) for c in columns]) for r in rows]
     margin = grid.pop() if rows and rows[-1] in MARGINS else None
     return HeatMap(
-        name, entry.get("title", ""), labels.get(by_row, by_row), [_shown(c) for c in columns], grid, margin,
+        name, title, labels.get(by_row, by_row), [_shown(c) for c in columns], grid, margin,
         "" if limit is None else language.percent(limit), _legend(),
     )  # fmt: skip
+
+
+def _riskiest(frame: pd.DataFrame, key: str, chance: str, most: int) -> pd.DataFrame:
+    """Returns the rows of the `most` keys with the lowest mean chance, and those of the margin."""
+    keys = frame[key].map(_key)
+    inner = frame[~keys.isin(MARGINS)]
+    if inner[key].nunique() <= most:
+        return frame
+    worst = inner.groupby(key, sort=True)[chance].mean().sort_values(kind="stable").index[:most]
+    return frame[keys.isin(MARGINS) | frame[key].isin(worst)]
 
 
 def _key(value: Any) -> str:

@@ -229,3 +229,20 @@ def test_the_executed_notebook_is_a_page_of_text(tmp_path, made):
     assert "<h2>Title &lt;script&gt;" in text and "<p>Words.</p>" in text and "a drawing" in text
     assert 'src="data:image/png;base64,aGVsbG8=" alt="a picture"' in text and text.count("<img") == 1
     assert "no picture" in text and "line 1" in text and "\x1b" not in text
+
+
+def test_a_wide_heat_map_is_turned_and_keeps_the_riskiest():
+    import pandas as pd
+
+    from planning.reports import tables
+
+    cells = [(r, f"line {c:02d}") for r in ("N", "S", "") for c in range(20)]
+    frame = pd.DataFrame(cells, columns=["region", "line"]).assign(chance=[0.3 + 0.02 * (i % 20) for i in range(60)])
+    entry = {"heat": {"rows": "region", "columns": "line", "chance": "chance"}, "columns": []}
+    turned = tables.heat_map(frame, "heat", entry)
+    assert len(turned.columns) == 3 and len(turned.rows) == 20
+    wide = pd.DataFrame([(f"r{r:02d}", f"line {c:02d}", 0.3 + 0.02 * c) for r in range(25) for c in range(20)])
+    wide.columns = ["region", "line", "chance"]
+    cut = tables.heat_map(wide, "heat", entry)
+    assert cut.columns == [f"line {c:02d}" for c in range(9)]
+    assert cut.title.startswith("11 rows or columns")
