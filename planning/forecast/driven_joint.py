@@ -41,6 +41,16 @@ class DrivenJoint:
     used: bool
     names: tuple[str, ...]
     relative: np.ndarray
+    model: Effects | None = None
+    rows: np.ndarray | None = None  # bottom cell → series of the model, -1 for none
+
+    def effect_of(self, x: np.ndarray) -> np.ndarray:
+        """Returns what driver values x (bottom cells x steps x drivers) do, against the drivers' recent mean."""
+        out = np.zeros(x.shape)
+        for place, i in enumerate(self.rows if self.rows is not None else ()):
+            if i >= 0:
+                out[place] = (x[place] - self.model.centre[i]) * self.model.beta[i]
+        return out
 
 
 def joint_with_drivers(
@@ -79,8 +89,18 @@ def joint_with_drivers(
         relative = np.zeros((int(plain.bottom.sum()), horizon, len(names)))
         return DrivenJoint(plain, plain, listed, float(gain), False, tuple(names), relative)
     still = joint(_removed(table, panel, x, found_used), **options)
-    whole, relative = _put_back(still, panel, ahead, found_used)
-    return DrivenJoint(whole, still, listed, float(gain), True, tuple(names), relative)
+    rows = pd.Index(panel.ids).get_indexer(_joined(still.cells[still.bottom], keys))
+    whole, relative = _put_back(still, rows, ahead, found_used)
+    return DrivenJoint(whole, still, listed, float(gain), True, tuple(names), relative, found_used, rows)
+
+
+def undriven(plain: JointForecast) -> DrivenJoint:
+    """Returns a joint forecast made without drivers in the same form."""
+    nothing = np.zeros((int(plain.bottom.sum()), len(plain.periods), 0))
+    return DrivenJoint(plain, plain, pd.DataFrame(columns=EFFECTS), float("nan"), False, (), nothing)
+
+
+EFFECTS = ("driver", "kind", "effect", "lo", "hi", "spread", "series", "told", "used")
 
 
 def _joined(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
@@ -103,11 +123,9 @@ def _removed(table: pd.DataFrame, panel: Panel, x: np.ndarray, found: Effects) -
 
 
 def _put_back(
-    still: JointForecast, panel: Panel, ahead: np.ndarray, found: Effects
+    still: JointForecast, rows: np.ndarray, ahead: np.ndarray, found: Effects
 ) -> tuple[JointForecast, np.ndarray]:
     low = np.flatnonzero(still.bottom)
-    cells = still.cells.iloc[low]
-    rows = pd.Index(panel.ids).get_indexer(_joined(cells, list(still.keys)))
     mean, errors = still.mean.copy(), still.errors.copy()
     relative = np.zeros((len(low), ahead.shape[1], ahead.shape[2]))
     doubt = np.zeros((len(low), ahead.shape[1]))
@@ -130,21 +148,3 @@ def _widened(joint: JointForecast, doubt: np.ndarray) -> JointForecast:
     extra = (joint.shifted(doubt).mean - joint.mean) / np.sqrt(share)
     errors = np.concatenate([joint.errors / np.sqrt(1 - share), extra[None]]).astype(np.float32)
     return dataclasses.replace(joint, errors=errors, weights=np.append(joint.weights * (1 - share), share))
-
-
-def decompose(driven: DrivenJoint, last_year: np.ndarray, x_last: np.ndarray, columns: np.ndarray) -> pd.DataFrame:
-    """Returns the growth of the plan year's total taken apart: trend and one row a driver.
-
-    last_year: bottom cells, what each sold in the last full year. x_last: bottom cells x steps x drivers, the effect
-    (log or share) the drivers had in the same months of the last year, against the same recent mean. columns: the
-    steps of the plan year. Rows `part, change, share` (of last year's sales); parts add up to the whole change: a
-    driver's part is the plan year's sales times its change of effect, `trend` the rest.
-    """
-    low = np.flatnonzero(driven.joint.bottom)
-    plan = driven.joint.mean[low][:, columns]
-    moved = driven.relative[:, columns] - x_last
-    each = (plan[:, :, None] * -np.expm1(-moved)).sum(axis=(0, 1))
-    total, before = float(plan.sum()), float(last_year.sum())
-    parts = [("trend", total - before - float(each.sum())), *zip(driven.names, map(float, each))]
-    frame = pd.DataFrame(parts, columns=["part", "change"])
-    return frame.assign(share=frame["change"] / before if before > 0 else np.nan)

@@ -17,13 +17,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, UsageError
+from planning.forecast import workdays
 from planning.forecast.joint_forecast import TOTAL, JointForecast
+
+if TYPE_CHECKING:
+    from planning.forecast.driven_joint import DrivenJoint
 
 ENDED_AFTER = 12  # months without a sale from which a cell counts as ended
 STOPPED_AFTER = 3  # months missing at the end from which they count as months without sales, not as late rows
@@ -47,6 +51,7 @@ class History:
     keys: tuple[str, ...]
     currency: str
     left_out: list[tuple[str, int]] = field(default_factory=list)
+    calendar: dict[str, str] = field(default_factory=dict)  # region → holidays' code, see `workdays`
 
     @property
     def last(self) -> pd.Timestamp:
@@ -67,6 +72,7 @@ def history_of(
     currency: str = "EUR",
     rates: dict[str, float] | None = None,
     as_of: dt.date | None = None,
+    calendar: dict[str, str] | None = None,
 ) -> History:
     """Returns the monthly history by cell of a sales table, in `currency`.
 
@@ -88,7 +94,8 @@ def history_of(
     monthly = frame.groupby([*keys, "ds"], as_index=False, sort=True)["y"].sum(min_count=1)
     whole, series = _cells(monthly, keys)
     living = series.loc[series["status"] == "forecast", list(keys)]
-    return History(whole.merge(living, on=list(keys)), whole, series, keys, currency, left_out)
+    frame = whole.merge(living, on=list(keys))
+    return History(frame, whole, series, keys, currency, left_out, calendar or {})
 
 
 def until(history: History, last: pd.Timestamp) -> History:
@@ -98,7 +105,8 @@ def until(history: History, last: pd.Timestamp) -> History:
         raise DataError(f"the history starts after {last:%Y-%m}.")
     whole, series = _cells(monthly.sort_values([*history.keys, "ds"], kind="stable"), history.keys)
     living = series.loc[series["status"] == "forecast", list(history.keys)]
-    return History(whole.merge(living, on=list(history.keys)), whole, series, history.keys, history.currency)
+    frame = whole.merge(living, on=list(history.keys))
+    return History(frame, whole, series, history.keys, history.currency, [], history.calendar)
 
 
 def _rate(sales: pd.DataFrame, currency: str, rates: dict[str, float]) -> np.ndarray:
@@ -234,13 +242,32 @@ def outlook(history: History, horizon: int) -> JointForecast:
 
     Raises DataError where no cell, or too short a history, is left: the page then says that it cannot tell.
     """
-    from planning.forecast import joint
+    return driven_outlook(history, horizon).joint
+
+
+def driven_outlook(history: History, horizon: int) -> DrivenJoint:
+    """Returns the same with what working days did to it, where the history has a calendar and they helped before."""
+    from planning.forecast.coherent import joint
+    from planning.forecast.driven_joint import joint_with_drivers, undriven
 
     if history.frame.empty:
         raise DataError(f"none of {len(history.series)} cells can be forecast. See the list of reasons.")
     if history.months < SHORTEST_PANEL:
         raise DataError(f"the history has {history.months} months, {SHORTEST_PANEL} are needed. Add older months.")
-    return joint(history.frame, keys=history.keys, horizon=horizon, freq="MS", spec=levels(history.keys))
+    options = {"keys": history.keys, "horizon": horizon, "freq": "MS", "spec": levels(history.keys)}
+    if not history.calendar:
+        return undriven(joint(history.frame, **options))
+    days = workdays_of(history, horizon)
+    table = history.frame.assign(unique_id=history.frame[list(history.keys)].agg("/".join, axis=1))
+    table = table.merge(days, on=["unique_id", "ds"]).drop(columns="unique_id")
+    ahead = days[days["ds"] > history.last]
+    return joint_with_drivers(table, ahead, drivers=[workdays.COLUMN], **options)
+
+
+def workdays_of(history: History, horizon: int) -> pd.DataFrame:
+    """Returns `unique_id, ds, working_days` of the cells that are forecast, from the first month to the last ahead."""
+    months = pd.date_range(history.whole["ds"].min(), history.last + pd.DateOffset(months=horizon), freq="MS")
+    return workdays.by_cell(history.frame, history.keys, history.calendar, months)
 
 
 # ---- tables -------------------------------------------------------------------------------------------------------
@@ -327,6 +354,7 @@ class Outlook:
     actual: pd.DataFrame | None
     refused: str = ""
     start_month: int = 1
+    driven: DrivenJoint | None = None
 
     @property
     def total(self) -> dict[str, Any]:
@@ -354,11 +382,12 @@ def look_ahead(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = No
     last = last_full_year(history, start)
     horizon = horizon_to(history, year, start)
     try:
-        joint = outlook(history, horizon)
+        driven = driven_outlook(history, horizon)
     except DataError as error:
         return Outlook(history, year, last, None, None, None, str(error), start)
+    joint = driven.joint
     table = growth(joint, history, year, start)
-    return Outlook(history, year, last, joint, table, node_history(history, joint.cells), "", start)
+    return Outlook(history, year, last, joint, table, node_history(history, joint.cells), "", start, driven)
 
 
 def history_from(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = None) -> History:
@@ -369,4 +398,5 @@ def history_from(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = 
         currency=settings.company.currency,
         rates=dict(settings.rates),
         as_of=as_of or settings.plan.as_of,
+        calendar=workdays.calendar_of(settings),
     )

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from planning import charts, files, language
-from planning.forecast import accuracy, changes, outlook, sentences, snapshots
+from planning.forecast import accuracy, changes, growth_parts, outlook, sentences, snapshots
+from planning.forecast import driver_sentences as words
 from planning.forecast.changes import PARTS, Changes
 from planning.forecast.judgement import Judged
 from planning.forecast.outlook import Outlook
@@ -100,6 +101,30 @@ def _growth_by(step: Any, look: Outlook, level: str) -> Any:
         "growth_by_" + level.replace("/", "_"), charts.intervals, frame, alt=sentences.alt_growth(look.growth, level),
         kind="percent", reference=0.0, reference_name=sentences.no_change(),
     )  # fmt: skip
+
+
+def show_drivers(step: Any, look: Outlook) -> Any:
+    """What the growth is made of: trend and working days, with the effect and how it was judged."""
+    if look.refused:
+        return None
+    if not look.driven.used:
+        if look.driven.names:
+            step.left_out(words.drivers_unused(), len(look.driven.names))
+        return step.cannot_tell(*words.drivers_unknown())
+    rows, gap = growth_parts.parts(look), growth_parts.days_apart(look)
+    effect = look.driven.effects.iloc[0].to_dict()
+    step.finding("drivers", *words.finding_parts(rows, gap, effect, look.driven.gain))
+    frame = growth_parts.bridge(look)
+    names = words.part_names() | words.year_names(look.year, look.last_year)
+    frame["label"] = frame["label"].map(names)
+    alt = words.alt_parts(rows, look.history.currency)
+    shown = step.chart("drivers", charts.targets.bridge, frame, alt=alt, currency=look.history.currency)
+    table = look.driven.effects.assign(driver=[words.part_names().get(name, name) for name in look.driven.names])
+    table = table[["driver", "effect", "lo", "hi", "spread", "series"]]
+    formats = dict.fromkeys(["effect", "lo", "hi", "spread"], "ratio")
+    step.tabulate("effects", table, headings=words.effect_headings(), formats=formats)
+    step.cannot_tell(*words.drivers_unknown())
+    return shown
 
 
 def show_cells(step: Any, look: Outlook) -> Any:
