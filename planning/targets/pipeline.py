@@ -177,6 +177,27 @@ def past_signal(
     )
 
 
+def lift(
+    deals: pd.DataFrame,
+    stages: pd.DataFrame,
+    as_of: pd.Timestamp,
+    signal: dict[str, float],
+    *,
+    place: str = "region",
+) -> pd.Series | None:
+    """Returns the factor the open pipeline puts on the next three months' sales of each place.
+
+    exp(slope * fullness), between 0.7 and 1.4; None where the past has not told that a fuller pipeline means more.
+    """
+    if not signal["told"]:
+        return None
+    ends = [as_of - pd.offsets.MonthEnd(k) for k in range(1, 13)]
+    before = pd.DataFrame({end: _value_at(deals, stages, end, place) for end in ends}).fillna(0.0).mean(axis=1)
+    now = _value_at(deals, stages, as_of, place).reindex(before.index).fillna(0.0)
+    fullness = np.log((now + 0.1 * before) / (1.1 * before)).where(before > 0, 0.0)
+    return np.exp(signal["slope"] * fullness).clip(0.7, 1.4)
+
+
 def _value_at(deals: pd.DataFrame, stages: pd.DataFrame, end: pd.Timestamp, place: str) -> pd.Series:
     found = open_pipeline(deals, stages, end, place=place)
     return found.deals.groupby(place)["worth"].sum()

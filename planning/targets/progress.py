@@ -115,11 +115,31 @@ class Progress:
         return self.reach.total_probability(gap, inside)
 
 
-def progress(plan: Plan, joint: JointForecast, actual: pd.DataFrame | np.ndarray) -> Progress:
+def lifted(joint: JointForecast, factors: pd.Series, key: str, explained: float) -> JointForecast:
+    """Returns the forecast with the next three months of each value of `key` times its factor.
+
+    explained: share of the variance of those months that the factors stand for (0-1); it leaves the errors.
+    """
+    low = np.flatnonzero(joint.bottom)
+    factor = joint.cells[key].iloc[low].map(factors).fillna(1.0).to_numpy(float)
+    mean, errors = joint.mean[low].copy(), joint.errors[:, low].astype(float)
+    mean[:, :3] *= factor[:, None]
+    errors[:, :, :3] *= factor[None, :, None] * np.sqrt(1 - min(max(explained, 0.0), 0.9))
+    return _rebuilt(joint, low, 0, mean, errors)
+
+
+def progress(
+    plan: Plan,
+    joint: JointForecast,
+    actual: pd.DataFrame | np.ndarray,
+    *,
+    pipeline: tuple[pd.Series, str, float] | None = None,
+) -> Progress:
     """Returns where the plan stands after the months of `actual`.
 
     joint: the forecast the plan was made on (`plan.target.adjusted.joint`). actual: cells (in the plan's order) x
-    months known, currency; NaN where not recorded.
+    months known, currency; NaN where not recorded. pipeline: factors of the next three months by value of a key, the
+    key, and the share of variance they explain (`lifted`), where the past has told that they mean something.
     """
     actual = np.asarray(actual, dtype=float)
     months = actual.shape[1]
@@ -132,6 +152,7 @@ def progress(plan: Plan, joint: JointForecast, actual: pd.DataFrame | np.ndarray
         chance = (done >= plan.cells["target"].to_numpy() - 0.005).astype(float)
     else:
         known = condition(year, actual)
+        known = known if pipeline is None else lifted(known, *pipeline)
         law = YearLaw.of(known, known.periods[0], known.periods[-1])
         reach = attainable(known, law, caps_left(plan, actual), n=DRAWS, seed=plan.target.seed)
         rest = reach.mean()

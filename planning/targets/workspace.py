@@ -17,7 +17,7 @@ from planning.targets.kpis import smart_kpis, team_bonus
 from planning.targets.market import market_view
 from planning.targets.outlook import year_periods
 from planning.targets.people import PeoplePlan, chance_above, fairness, person_quotas
-from planning.targets.pipeline import Pipeline, open_pipeline, past_signal, pipeline_signal
+from planning.targets.pipeline import Pipeline, lift, open_pipeline, past_signal, pipeline_signal
 from planning.targets.plan import Plan
 from planning.targets.policy import policy_of
 from planning.targets.progress import Progress, progress
@@ -172,17 +172,19 @@ def standing(step: Any) -> Standing:
     """
     plan, panel, sales, as_of = _planned_year(step)
     actual = _actual(plan, sales, as_of)
-    state = progress(plan, plan.target.adjusted.joint, actual)
-    people = teams = None
-    if step.table("people") is not None and step.table("assignments") is not None:
-        quotas = person_quotas(plan, step.table("people"), step.table("assignments"))
-        people, teams = people_standing(quotas, state)
     deals, stages = step.table("deals"), step.table("stage_history")
-    pipeline = signal = None
+    pipeline = signal = weight = None
     if deals is not None and stages is not None:
         place = plan.target.law.keys[0] if plan.target.law.keys[0] in deals else "region"
         pipeline = open_pipeline(deals, stages, as_of, place=place)
         signal = pipeline_signal(past_signal(deals, stages, sales, as_of, place=place))
+        factors = lift(deals, stages, as_of, signal, place=place) if place in plan.cells else None
+        weight = None if factors is None else (factors, place, signal["r2"])
+    state = progress(plan, plan.target.adjusted.joint, actual, pipeline=weight)
+    people = teams = None
+    if step.table("people") is not None and step.table("assignments") is not None:
+        quotas = person_quotas(plan, step.table("people"), step.table("assignments"))
+        people, teams = people_standing(quotas, state)
     return Standing(
         plan,
         state,

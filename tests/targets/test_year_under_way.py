@@ -8,7 +8,7 @@ import pytest
 
 from planning.errors import DataError
 from planning.targets.annual import plan_year
-from planning.targets.pipeline import open_pipeline, pipeline_signal
+from planning.targets.pipeline import lift, open_pipeline, pipeline_signal
 from planning.targets.policy import make_policy
 from planning.targets.progress import condition, progress
 from planning.targets.replan import Event, events_of, replan, shocked, shortfall
@@ -160,3 +160,17 @@ def test_capacity_still_counts_in_the_year(history, content):
     start = progress(capped, capped.target.adjusted.joint, np.zeros((12, 0)))
     assert start.total["chance"] == pytest.approx(capped.target.attainment_probability, abs=0.02)
     assert start.total["expected"] <= limit + 1
+
+
+def test_a_told_pipeline_moves_the_next_three_months_and_an_untold_one_nothing(plan, joint, months):
+    deals, stays = pipeline_tables(0)
+    told = {"slope": 0.2, "r2": 0.3, "told": True}
+    assert lift(deals, stays, pd.Timestamp("2026-12-31"), told | {"told": False}) is None
+    factors = lift(deals, stays, pd.Timestamp("2026-12-31"), told)
+    assert list(factors.index) == ["East"] and 1.0 < factors["East"] <= 1.4
+    plain = progress(plan, joint, months[:, :6])
+    fuller = progress(plan, joint, months[:, :6], pipeline=(factors, "region", 0.3))
+    east = [state.by("region").set_index("region").loc["East"] for state in (plain, fuller)]
+    north = [state.by("region").set_index("region").loc["North"] for state in (plain, fuller)]
+    assert east[1]["chance"] > east[0]["chance"] and east[1]["expected"] > east[0]["expected"]
+    assert north[1]["expected"] == pytest.approx(north[0]["expected"])
