@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,8 @@ def arguments(root: Path, port: int | None, no_browser: bool) -> list[str]:
     words += [f"--LabApp.default_url={home}", "--KernelManager.transport=ipc" if os.name == "posix" else ""]
     # No question about news on somebody's first day, and no request to anywhere.
     words += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    if importlib.util.find_spec("jupyter_scheduler"):
+        words.append("--Scheduler.execution_manager_class=planning.runs.notebook_jobs.PlanningExecutionManager")
     words += [f"--ServerApp.port={port}"] if port else []
     words += ["--no-browser"] if no_browser else []
     return [*[word for word in words if word], *(["--allow-root"] if os.name == "posix" and os.getuid() == 0 else [])]

@@ -214,7 +214,7 @@ def _one_line(name: str, value: str) -> str:
         or name in _REASONS
     ):
         return text
-    return text if name == "DeadKernelError" else f"{name}: {text}"
+    return text if name in ("DeadKernelError", text) else f"{name}: {text}"
 
 
 def _close_loop() -> None:

@@ -19,6 +19,7 @@ import datetime as dt
 import io
 import json
 import math
+import re
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from typing import Any
 
 from planning.errors import ConfigError, UsageError, did_you_mean
 
+_WHOLE = re.compile(r"[+-]?\d+\Z")
 PLAIN = ("int", "float", "bool", "str", "date")
 IMPORTS = {"__future__", "typing", "datetime"}
 
@@ -111,7 +113,9 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool):
         raise ValueError
     if isinstance(value, str):
-        return int(value.strip())
+        if not _WHOLE.match(value.strip()):
+            raise ValueError
+        return int(value)
     if value != int(value):
         raise ValueError
     return int(value)
@@ -120,7 +124,10 @@ def _whole(value: Any) -> int:
 def _real(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError
-    number = float(value)
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError from None
     if not math.isfinite(number):
         raise ValueError("not finite")
     return number

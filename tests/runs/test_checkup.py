@@ -65,3 +65,27 @@ def test_exit_codes_and_one_line_a_cause(workspace, cli):
     assert cli("runs", "--status", "fine").exit_code == 2
     assert cli("lab", "--json").exit_code == 0
     assert cli("runs", "--prune", "--keep", "1d").exit_code == 0
+
+
+def test_the_notebook_jobs_panel_hands_its_jobs_to_the_runner(workspace, quick, no_pages, tmp_path):
+    pytest.importorskip("jupyter_scheduler", reason="the extra 'scheduler' (jupyter-scheduler) is not installed")
+    from types import SimpleNamespace
+
+    from planning.errors import NotebookError, UsageError
+    from planning.runs import registry
+    from planning.runs.notebook_jobs import PlanningExecutionManager
+
+    path = workspace.notebook("first", "assert step.parameters.n < 9")
+    manager = PlanningExecutionManager("id", str(workspace.root), "sqlite://", {"ipynb": str(tmp_path / "out.ipynb")})
+    job = SimpleNamespace(input_filename="first.ipynb", parameters={"n": "4"}, output_formats=["ipynb"])
+    manager._model = job
+    manager.execute()
+    assert (tmp_path / "out.ipynb").is_file()
+    assert next(registry.runs(workspace.reports))["trigger"] == "notebook jobs"
+    job.parameters = {"n": "12"}
+    with pytest.raises(NotebookError, match="failed: cell 3: AssertionError"):
+        manager.execute()
+    job.parameters = {"m": "1"}
+    with pytest.raises(UsageError, match="no parameter 'm'"):
+        manager.execute()
+    assert PlanningExecutionManager.validate(PlanningExecutionManager, str(path))
