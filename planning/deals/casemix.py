@@ -70,19 +70,21 @@ def performers(result: FamilyWeights, people: pd.Series, *, seed: int = 0, draws
     return frame.sort_values("p_top", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def practices(result: FamilyWeights, fields: tuple[str, ...], people: pd.Series, *, rate: float = 0.10) -> pd.DataFrame:
+def practices(result: FamilyWeights, fields: dict[str, str], people: pd.Series, *, rate: float = 0.10) -> pd.DataFrame:
     """Which habits go with winning inside the same person's deals, the deals' difficulty held equal?
 
-    fields: numeric practices, such as response_hours. Returns one row a practice: `practice, effect` (log-odds per
-    standard deviation within a person) with `lo90, hi90`, `points` (win rate, same unit) with `points_lo, points_hi`,
+    fields: numeric practices with the way they are moved,
+    such as {"response_hours": "down"}. Returns one row a practice: `practice, effect` (log-odds per
+    standard deviation within a person, that way) with `lo90, hi90`, `points` (win rate,
+    same unit) with `points_lo, points_hi`,
     `p`, `q` (Benjamini-Hochberg) and `verdict`: differs or cannot tell; about `rate` of those that differ are chance.
     """
     ids = result.prepared.ids[result.prepared.outcomes.closed].to_numpy()
     codes = pd.Categorical(people.reindex(ids).fillna("(none)")).codes.astype(int)
     won = result.prepared.won
     columns, names = [], []
-    for name in fields:
-        values = _normal_scores(result.prepared.closed_column(name))
+    for name, way in fields.items():
+        values = (-1 if way == "down" else 1) * _normal_scores(result.prepared.closed_column(name))
         inside = values - (np.bincount(codes, values) / np.bincount(codes))[codes]
         if inside.std() > 0.05:
             columns.append(inside / inside.std())

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from planning.deals.columns import Column
 
@@ -245,7 +246,7 @@ def _scaled(centres: np.ndarray) -> np.ndarray:
     """Amount-like numbers (a long right tail) are taken in logs, so that one giant deal does not carry the slope."""
     middle = np.median(centres)
     low, high = np.quantile(centres, [0.05, 0.95])
-    if high - middle > 4 * (middle - low) and low > -abs(middle):
+    if high - middle > 2.5 * (middle - low) and low > -abs(middle):
         unit = max(abs(middle), 1e-9)
         return np.arcsinh(centres / unit)
     return centres
@@ -257,23 +258,40 @@ def _standard(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.clip((values - mean) / (spread or 1.0), -5, 5)
 
 
-def _bends(x: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
-    """Smooth departures from a line, each of unit size for its smoothness: natural cubic splines, smoothest first."""
+def _bends(slope: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """Departures from the slope, smoothest first: natural cubic splines over normal scores of the values.
+
+    Each column has unit variance times what its curvature allows it (Demmler and Reinsch: 1 / sqrt(curvature), the
+    smoothest 1), so that one common variance is a smoothness penalty. Normal scores keep a long tail from owning the
+    knots.
+    """
     if count < 1:
-        return np.zeros((len(x), 0))
-    cumulative = np.cumsum(weights)
-    knots = np.unique(np.interp(np.linspace(0.03, 0.97, count + 4), cumulative, x))
-    if len(knots) < 4:
-        basis = np.maximum(x[:, None] - knots[None, 1:-1], 0) if len(knots) == 3 else (x**2)[:, None]
-    else:
-        basis = _natural(x, knots)
-    line = np.column_stack([np.ones_like(x), x])
+        return np.zeros((len(slope), 0))
+    below = np.cumsum(weights) - weights / 2
+    x = special.ndtri(np.clip(below, 1e-4, 1 - 1e-4))
+    knots = np.unique(np.interp(np.linspace(0.02, 0.98, count + 4), below, x))
+    basis, curvature = _spline(x, knots)
+    line = np.column_stack([np.ones_like(slope), slope])
     root = np.sqrt(weights)[:, None]
     basis = basis - line @ np.linalg.lstsq(root * line, root * basis, rcond=None)[0]
-    left, size, _ = np.linalg.svd(root * basis, full_matrices=False)
-    keep = size > 1e-6 * max(size[0], 1e-12)
-    directions = (left[:, keep] / np.maximum(root, 1e-9))[:, :count]
-    return directions * (size[keep][:count] / size[0])
+    left, size, right = np.linalg.svd(root * basis, full_matrices=False)
+    keep = size > 1e-5 * max(size[0], 1e-12)
+    turn = right[keep].T / size[keep]  # basis @ turn has unit, uncorrelated columns under the weights
+    bent, rotation = np.linalg.eigh(turn.T @ curvature @ turn)
+    bent = np.maximum(bent, 1e-9)
+    columns = (basis @ turn) @ rotation[:, :count]
+    return columns * np.sqrt(bent[0] / bent[:count])
+
+
+def _spline(x: np.ndarray, knots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A basis over `x` that is straight beyond the outer knots, and the integral of its second derivatives' "
+    "products."""
+    if len(knots) < 4:
+        knots = np.linspace(x.min(), x.max() + 1e-9, 4)
+    grid = np.linspace(knots[0], knots[-1], 200)
+    step = grid[1] - grid[0]
+    second = np.diff(_natural(grid, knots), n=2, axis=0) / step**2
+    return _natural(x, knots), second.T @ second * step
 
 
 def _natural(x: np.ndarray, knots: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+PRICE_UNIT = 0.06
 WEIGHTS = {"market": 0.20, "product": 0.30, "price": 0.15, "skill": 0.25, "customer": 0.10}
 FIELDS = {
     "market": ("market_growth", "region", "rivals"),
@@ -32,6 +33,12 @@ class World:
     abs_shares: dict[str, float]
     parts: pd.DataFrame = field(repr=False)
     win_probability: np.ndarray = field(repr=False)
+
+    price_scale: float = 1.0
+
+    def price_log_odds(self, price_gap: np.ndarray) -> np.ndarray:
+        """True log-odds a price gap adds, up to a constant: what a lever's stated effect can be held against."""
+        return -np.tanh(np.asarray(price_gap) / PRICE_UNIT) * self.price_scale
 
     @property
     def families(self) -> dict[str, list[str]]:
@@ -80,7 +87,8 @@ def simulate_deals(
     deals["outcome"] = np.where(won, "won", "lost")
     frame = pd.DataFrame(parts)
     variance, size = frame.var(ddof=0), (frame - frame.mean()).abs().mean()
-    return World(deals, dict(variance / variance.sum()), dict(size / size.sum()), frame, chance)
+    scale = float(np.sqrt(weights.get("price", 0.0)) * effect / (raw["price"].std() or 1.0))
+    return World(deals, dict(variance / variance.sum()), dict(size / size.sum()), frame, chance, scale)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
@@ -133,7 +141,7 @@ def _fields(rng: np.random.Generator, n: int, latent: dict, owner: np.ndarray, t
         "requirements_met": np.round(np.clip(0.5 + 0.16 * latent["product"], 0, 1), 3),
         "line": np.char.add("L", line.astype(str)),
         "reference_cases": references,
-        "price_gap": np.round(0.06 * latent["price"], 4),
+        "price_gap": np.round(PRICE_UNIT * latent["price"], 4),
         "discount": np.round(discount, 3),
         "owner_id": np.char.add("P", owner.astype(str)),
         "response_hours": np.round(np.exp(2.5 + 0.8 * speed), 1),

@@ -116,8 +116,9 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
         tables["reasons"] = reasons.written_against_model(result, by_id["loss_reason"])
         tables["reason_confusion"] = reasons.confusion(result, by_id["loss_reason"])
     if "owner_id" in by_id:
+        habits = {name: way for name, way in levers.items() if families.family_of[name] != "price"}
         tables["performers"] = casemix.performers(result, by_id["owner_id"], seed=seed)
-        tables["practices"] = casemix.practices(result, tuple(levers), by_id["owner_id"])
+        tables["practices"] = casemix.practices(result, habits, by_id["owner_id"])
     if "competitor" in by_id:
         tables["competitors"] = lostdeals.against_competitors(result, by_id["competitor"])
     tables["typical"] = lostdeals.typical_losses(result, seed=seed)

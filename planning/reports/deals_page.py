@@ -144,7 +144,7 @@ def show_people(step: Any, mortem: PostMortem) -> None:
             step,
             "practices",
             shown,
-            {"points": "number", "points_lo": "number", "points_hi": "number", "q": "significant"},
+            {"points": "number", "points_lo": "number", "points_hi": "number", "q": "percent"},
         )
     if people is not None and len(people):
         step.finding("performers", *sentences.performers_finding(people))

@@ -1,0 +1,313 @@
+"""Family weights against their peers on known truth, and on public data. Run by hand: `make bench-deals`.
+
+    python benchmarks/deals.py                    all parts, 40 worlds a setting (about six minutes)
+    python benchmarks/deals.py --worlds 8         a quick look
+    python benchmarks/deals.py --only accuracy    one part: accuracy, peers, speed, data, levers, people
+    python benchmarks/deals.py --peer-python P    LightGBM + SHAP and one-hot logistic, in a venv of their own (P)
+
+Error is half the sum of |share - truth| over the five families; coverage is how often a nominal 90 % interval held the
+truth, over families and worlds. Worlds come from `planning.deals.simulate`. Peers: LightGBM with TreeSHAP summed by
+family (variance of the sums) and a one-hot logistic regression, both with a 20-fold percentile bootstrap, as such
+notebooks do it; they see the same deals as ours in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+NO_MARKET = {"market": 0.0, "product": 0.35, "price": 0.20, "skill": 0.30, "customer": 0.15}
+SETTINGS = [
+    ("4,000 deals", 4000, {}), ("800 deals", 800, {}), ("market weighs nothing", 4000, {"weights": NO_MARKET}),
+    ("200 people", 4000, {"people": 200}), ("unrecorded cause 0.7", 4000, {"confounder": 0.7}),
+]  # fmt: skip
+
+
+def table_of(world) -> dict:
+    """Return the families table of a simulated world."""
+    fields = {name: {"fields": members} for name, members in world.families.items()}
+    return fields | {"known_at": {name: "creation" for members in world.families.values() for name in members}}
+
+
+def weigh(world, seed: int = 0):
+    """Return our weights by family and the CPU seconds they took."""
+    from planning.deals import family_weights
+
+    began = time.process_time()
+    result = family_weights(world.deals, families=table_of(world), seed=seed)
+    return result, result.weights.set_index("family"), time.process_time() - began
+
+
+def score(tables: list[pd.DataFrame], truths: list[dict]) -> dict:
+    """Return error, coverage (all, worst family), band coverage and the bias of skill over worlds."""
+    errors, held, banded, skill = [], [], [], []
+    for table, truth in zip(tables, truths, strict=True):
+        t = table.index.map(truth).to_numpy(float)
+        errors.append(np.abs(table["share"] - t).sum() / 2)
+        held.append(
+            pd.Series((table["lo90"].to_numpy() <= t + 1e-9) & (t <= table["hi90"].to_numpy()), index=table.index)
+        )
+        if "band_lo" in table:
+            banded.append(((table["band_lo"].to_numpy() <= t) & (t <= table["band_hi"].to_numpy())).mean())
+        skill.append(table.loc["skill", "share"] - truth["skill"])
+    held = pd.DataFrame(held)
+    return {
+        "error": np.mean(errors), "held": held.to_numpy().mean(), "worst family": held.mean().min(),
+        "band": np.mean(banded) if banded else np.nan, "skill bias": np.mean(skill),
+    }  # fmt: skip
+
+
+def accuracy(worlds: int, peer: str | None) -> None:
+    """Print error and coverage of ours over settings; of the peers on the first worlds where a venv is named."""
+    from planning.deals.simulate import simulate_deals
+
+    rows = []
+    for title, n, options in SETTINGS:
+        made = [simulate_deals(n, seed=1000 + number, **options) for number in range(worlds)]
+        found = [weigh(world, number) for number, world in enumerate(made)]
+        truths = [world.shares for world in made]
+        row = {"setting": title, "method": "hierarchical, calibrated", "worlds": worlds}
+        seconds = np.mean([cpu for _, _, cpu in found])
+        rows.append(row | score([table for _, table, _ in found], truths) | {"cpu s": seconds})
+        if peer and title in ("4,000 deals", "200 people"):
+            few = min(worlds, 8)
+            for method in ("LightGBM + SHAP", "one-hot logistic"):
+                got = [ask_peer(peer, world, method) for world in made[:few]]
+                rows.append({"setting": title, "method": method, "worlds": few} | score([t for t, _ in got],
+                truths[:few])
+                            | {"cpu s": np.mean([cpu for _, cpu in got])})  # fmt: skip
+        print(
+            pd.DataFrame(rows).tail(3 if peer else 1).round(3).to_string(index=False, header=title == "4,000 deals"),
+            flush=True,
+        )
+
+
+def ask_peer(python: str, world, method: str) -> tuple[pd.DataFrame, float]:
+    """Run this file as the peer in its own environment; return its shares, intervals and CPU seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        world.deals.drop(columns=["deal_id", "created_date"]).to_parquet(f"{folder}/deals.parquet")
+        Path(folder, "families.json").write_text(json.dumps(world.families))
+        command = [python, __file__, "--as-peer", folder, "--method", method]
+        answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return pd.DataFrame(answer["table"]).set_index("family"), answer["cpu"]
+
+
+def as_peer(folder: str, method: str) -> None:
+    """Weigh the families as the peer does: point estimate and percentile bootstrap, printed as JSON."""
+    deals = pd.read_parquet(f"{folder}/deals.parquet")
+    families = json.loads(Path(folder, "families.json").read_text())
+    y = (deals.pop("outcome") == "won").to_numpy(int)
+    shares = shap_shares if method.startswith("LightGBM") else one_hot_shares
+    began, rng = time.process_time(), np.random.default_rng(0)
+    point = shares(deals, y, families)
+    picks = [rng.integers(0, len(y), len(y)) for _ in range(20)]
+    boots = np.array([shares(deals.iloc[pick], y[pick], families) for pick in picks])
+    low, high = np.quantile(boots, [0.05, 0.95], axis=0)
+    rows = [
+        {"family": f, "share": p, "lo90": lo, "hi90": hi}
+        for f, p, lo, hi in zip(families, point, low, high, strict=True)
+    ]
+    print(json.dumps({"table": rows, "cpu": time.process_time() - began}))
+
+
+def shap_shares(deals: pd.DataFrame, y: np.ndarray, families: dict) -> np.ndarray:
+    """Return the share of variance of TreeSHAP values summed by family, gradient boosting on label-coded classes."""
+    import lightgbm
+    import shap
+
+    coded = deals.apply(lambda c: c if c.dtype.kind in "fi" else pd.Series(pd.factorize(c)[0], index=c.index))
+    model = lightgbm.LGBMClassifier(
+        n_estimators=300, learning_rate=0.05, num_leaves=15, verbose=-1, n_jobs=1, random_state=0
+    )
+    model.fit(coded, y)
+    values = np.asarray(shap.TreeExplainer(model).shap_values(coded))
+    values = (
+        values[..., 1] if values.ndim == 3 and values.shape[-1] == 2 else values[-1] if values.ndim == 3 else values
+    )
+    sums = np.stack([values[:, [list(coded).index(f) for f in members]].sum(axis=1) for members in families.values()])
+    return sums.var(axis=1) / sums.var(axis=1).sum()
+
+
+def one_hot_shares(deals: pd.DataFrame, y: np.ndarray, families: dict) -> np.ndarray:
+    """Return the share of variance of a one-hot logistic regression's terms summed by family."""
+    from sklearn.linear_model import LogisticRegression
+
+    wide = pd.get_dummies(deals, dtype=float)
+    scaled = (wide - wide.mean()) / wide.std(ddof=0).replace(0, 1)
+    model = LogisticRegression(C=1.0, max_iter=500).fit(scaled.to_numpy(), y)
+    terms = scaled.to_numpy() * model.coef_[0]
+    of = {f: [i for i, c in enumerate(wide) if c == f or c.startswith(f + "_")] for fs in families.values() for f in fs}
+    sums = np.stack([terms[:, sum((of[f] for f in members), [])].sum(axis=1) for members in families.values()])
+    return sums.var(axis=1) / sums.var(axis=1).sum()
+
+
+def wide_world(n: int, columns: int = 50):
+    """Return a world filled up with uninformative columns to `columns` fields, and its families table."""
+    from planning.deals.simulate import simulate_deals
+
+    world, rng = simulate_deals(n, seed=5), np.random.default_rng(0)
+    families = {name: list(members) for name, members in world.families.items()}
+    extra = {}
+    for number in range(columns - sum(map(len, families.values()))):
+        families[list(families)[number % 5]].append(f"x{number}")
+        codes = rng.integers(0, 12, n).astype(str)
+        extra[f"x{number}"] = np.char.add("c", codes) if number % 5 == 4 else rng.standard_normal(n).astype("float32")
+    deals = pd.concat([world.deals.drop(columns="created_date"), pd.DataFrame(extra)], axis=1)
+    table = {name: {"fields": members} for name, members in families.items()}
+    return deals, table | {"known_at": {name: "creation" for members in families.values() for name in members}}
+
+
+def speed(large: bool) -> None:
+    """Print CPU seconds and memory by size; the million only where asked for."""
+    from planning.deals import deal_contributions, family_weights
+
+    for n in (10_000, 1_000_000) if large else (10_000,):
+        deals, table = wide_world(n)
+        began = time.process_time()
+        result = family_weights(deals, families=table)
+        middle = time.process_time()
+        deal_contributions(result)
+        end = time.process_time()
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(f"{n:,} deals x 50 fields: weights and calibration {middle - began:.1f} s CPU, contributions "
+              f"{end - middle:.3f} s, peak memory so far {memory:.2f} GB")  # fmt: skip
+
+
+def data() -> None:
+    """Print what comes of the public sets: Maven refused, IBM durations refused, X Education leaks refused, "
+    "grades kept."""
+    from planning.deals import family_weights
+    from planning.deals.drafting import draft
+    from planning.deals.grading import grade_leads
+
+    sets = [("Maven", "deals/maven_crm/sales_pipeline.csv", "deal_stage", "Won"),
+            ("IBM", "deals/ibm_win_loss.parquet", "Opportunity Result", "Won"),
+            ("X Education", "leads/x_education_leads.csv", "Converted", "1")]  # fmt: skip
+    for title, path, outcome, won in sets:
+        if not (DATA / path).exists():
+            print(f"{title}: skipped, {path} is not here")
+            continue
+        frame = pd.read_parquet(DATA / path) if path.endswith("parquet") else pd.read_csv(DATA / path)
+        began = time.process_time()
+        result = family_weights(
+            frame, families=draft(frame, outcome=outcome, won=won).families, outcome=outcome, won=won
+        )
+        seconds = time.process_time() - began
+        s = result.summary
+        print(
+            f"{title}: n {s['n']:,}, refused {s['refused']}, "
+            f"AUC {s['auc']:.3f} [{s['auc_lo']:.3f}, {s['auc_hi']:.3f}], "
+            f"{seconds:.1f} s"
+        )
+        print("   reasons:", s["reasons"] or "-", "\n   refused fields:", ", ".join(s["refused_fields"]))
+        print(
+            "   table findings:",
+            ", ".join(sorted(set(result.findings["rule"]) & {"truncation", "round_amounts", "repeated_rows"})),
+        )
+        if title == "X Education":
+            graded = grade_leads(frame, families=lead_families(), outcome=outcome, won=won, order="Lead Number")
+            print(
+                graded.grades.round(3).to_string(index=False),
+                "\n  ",
+                {k: round(v, 3) for k, v in graded.scores.items()},
+            )
+
+
+def lead_families() -> dict:
+    """Return the fields of X Education known when a lead comes in or browses, before anybody calls."""
+    fields = {
+        "channel": ["Lead Origin", "Lead Source", "How did you hear about X Education"],
+        "interest": ["TotalVisits", "Total Time Spent on Website", "Page Views Per Visit", "Specialization"],
+        "customer": ["City", "Country", "Do Not Email", "Do Not Call"],
+    }
+    table = {name: {"fields": members} for name, members in fields.items()}
+    return table | {"known_at": {name: "creation" for members in fields.values() for name in members}}
+
+
+def levers(worlds: int) -> None:
+    """Print the stated chance of a won deal against the truth: mean, and rank correlation over lost deals."""
+    from planning.deals.levers import counterfactual
+    from planning.deals.simulate import simulate_deals
+
+    stated, true, ranks = [], [], []
+    for number in range(worlds):
+        world = simulate_deals(4000, seed=3000 + number)
+        result, _, _ = weigh(world)
+        frame = counterfactual(result, {"price_gap": "down"}).deals.set_index("deal_id")
+        deals = world.deals.set_index("deal_id").loc[frame.index]
+        moved = world.price_log_odds(frame["moved_to"].to_numpy()) - world.price_log_odds(deals["price_gap"].to_numpy())
+        before = pd.Series(world.win_probability, index=world.deals["deal_id"]).loc[frame.index].to_numpy()
+        after = 1 / (1 + np.exp(-(np.log(before / (1 - before)) + moved)))
+        truth = np.clip((after - before) / (1 - before), 0, 1)
+        stated.append(frame["chance"].mean())
+        true.append(truth.mean())
+        ranks.append(pd.Series(frame["chance"].to_numpy()).corr(pd.Series(truth), method="spearman"))
+    print(
+        f"P(would have won | lost), price: stated {np.mean(stated):.3f}, true {np.mean(true):.3f}, "
+        f"rank correlation {np.mean(ranks):.2f}"
+    )
+
+
+def people(worlds: int) -> None:
+    """Print how many of the true best fifth are found, by raw win rate and adjusted, and how right "surely best" is."""
+    from planning.deals.casemix import performers
+    from planning.deals.simulate import simulate_deals
+
+    raw_hits, hits, sure, right = [], [], 0, 0
+    for number in range(worlds):
+        world = simulate_deals(4000, seed=5000 + number, people=60, sorting=-0.5)
+        result, _, _ = weigh(world)
+        owner = world.deals.set_index("deal_id")["owner_id"]
+        table = performers(result, owner).set_index("person")
+        talent = world.parts["skill"].groupby(world.deals["owner_id"]).mean()
+        best = set(talent.nlargest(12).index)
+        raw_hits.append(len(best & set((table["wins"] / table["deals"]).nlargest(12).index)) / 12)
+        hits.append(len(best & set(table["p_top"].nlargest(12).index)) / 12)
+        named = set(table.index[table["verdict"] == "top"])
+        sure, right = sure + len(named), right + len(named & best)
+    print(f"best fifth found: raw win rate {np.mean(raw_hits):.2f}, adjusted {np.mean(hits):.2f}; named as sure "
+          f"{sure / worlds:.1f} a world, {right / max(sure, 1):.2f} right")  # fmt: skip
+
+
+def main() -> None:
+    """Run the parts asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--worlds", type=int, default=40)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--peer-python", default=os.environ.get("PEER_PYTHON"))
+    parser.add_argument("--large", action="store_true", help="also a million deals")
+    parser.add_argument("--as-peer", help=argparse.SUPPRESS)
+    parser.add_argument("--method", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.as_peer:
+        as_peer(options.as_peer, options.method)
+        return
+    print(f"{dt.date.today()}  python benchmarks/deals.py {' '.join(sys.argv[1:])}")
+    parts = {
+        "accuracy": lambda: accuracy(options.worlds, options.peer_python), "speed": lambda: speed(options.large),
+        "data": data, "levers": lambda: levers(min(options.worlds, 10)),
+        "people": lambda: people(min(options.worlds, 20)),
+    }  # fmt: skip
+    for name, part in parts.items():
+        if not options.only or options.only == name:
+            print(f"\n{name}")
+            part()
+
+
+if __name__ == "__main__":
+    main()
