@@ -263,7 +263,7 @@ def _facts(run: Run, step: Step | None) -> list[tuple[str, str, bool]]:
     rows = [
         (_("Run"), run.id, True), (_("Started"), words.moment(record.started(run.id)), False),
         (_("Duration"), words.duration(seconds if isinstance(seconds, int | float) else None), False),
-        (_("Data to"), str(as_of(run, step) or "")[:10], False),
+        (_("Data to"), site.day_of(as_of(run, step)), False),
         (_("Seed"), str(source.get("seed") or run.facts.get("seed") or ""), False),
     ]  # fmt: skip
     inputs = _inputs(run, step)

@@ -7,6 +7,7 @@ so an injected script does not run even where an escape were missing.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import functools
 import hashlib
 import re
@@ -82,12 +83,15 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def mast_date(as_of: Any) -> str:
-    """Returns "Data to 31 Dec 2026" for an ISO date; nothing where there is none."""
-    import datetime as dt
-
+def day_of(date: Any) -> str:
+    """Returns an ISO date as people write it; nothing where there is none."""
     try:
-        date = dt.date.fromisoformat(str(as_of)[:10])
+        return language.day(dt.date.fromisoformat(str(date)[:10]))
     except ValueError:
         return ""
-    return _("Data to {date}").format(date=language.day(date))
+
+
+def mast_date(as_of: Any) -> str:
+    """Returns "Data to 31 Dec 2026" for an ISO date; nothing where there is none."""
+    day = day_of(as_of)
+    return _("Data to {date}").format(date=day) if day else ""
