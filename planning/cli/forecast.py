@@ -32,11 +32,12 @@ def read_levels(text: str) -> tuple[float, ...]:
 @click.option("--seed", default=1, show_default=True, help="Seed of the draws.")
 @click.option("--fill", default="missing", show_default=True, help="A gap is missing (between its neighbours) or zero.")
 @click.option("--clean/--no-clean", default=True, help="Replace isolated outliers for fitting; each is reported.")
+@click.option("--global/--no-global", "global_model", default=True, help="Blend in one model over 300 series or more.")
 @click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT")
 @click.option("--jobs", type=click.IntRange(min=1), help="Threads or processes.  [default: one a processor]")
 @common.guarded
-def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_out, seed, fill, clean, engine, jobs,
-            as_json):  # fmt: skip
+def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_out, seed, fill, clean,
+            global_model, engine, jobs, as_json):  # fmt: skip
     """Forecast series with intervals.
 
     INPUT has unique_id, ds, y (an empty y is a gap): CSV, Parquet, .xlsx, or a folder of Parquet parts. OUT gets a
@@ -67,7 +68,7 @@ def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_
         from planning.forecast import parts
 
         run = parts.forecast_folder if source.is_dir() else parts.forecast_file
-        result = run(source, out, engine=engine, clean=clean, jobs=jobs, **options)
+        result = run(source, out, engine=engine, clean=clean, global_model=global_model, jobs=jobs, **options)
     common.show(result, as_json)
 
 

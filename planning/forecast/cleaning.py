@@ -19,7 +19,6 @@ REACH = 6.0
 SHORTEST = 12
 SHIFT = 0.2
 SHIFT_CHANGES = 4.0
-RESCALE_FROM = 9
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,13 @@ def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) 
         beside = np.roll(off, -side)
         same = np.roll(owner, -side) == owner
         far &= ~(same & (np.sign(beside) == np.sign(off)) & (np.abs(beside) > 0.5 * np.abs(off)))
-    at = _worst(np.flatnonzero(far), np.abs(off) / np.maximum(limit, 1e-300), owner, panel.lengths)
+    at = _worst(np.flatnonzero(far), np.abs(off) / np.where(far, limit, np.inf), owner, panel.lengths)
     if not replace_outliers:
         at = at[:0]
     flat = panel.flat.copy()
     value = centre[at] + season[at]
     flat[at] = np.where(positive[owner[at]], np.exp(value), value)
-    _level_old(flat, panel, a, shift, positive)
     return Cleaned(replace(panel, flat=flat), at, shift)
-
-
-def _level_old(flat: np.ndarray, panel: Panel, a: np.ndarray, shift: np.ndarray, positive: np.ndarray) -> None:
-    """Brings what lies before a jump of nine or more periods ago to today's level, in place (for fitting only)."""
-    for i in np.flatnonzero((shift >= RESCALE_FROM) & positive):
-        start, end = panel.offsets[i], panel.offsets[i + 1]
-        at = end - shift[i]
-        flat[start:at] *= np.exp(np.mean(a[at:end]) - np.mean(a[at - 12 : at]))
 
 
 def _grouped_median(values: np.ndarray, group: np.ndarray, n: int, take: np.ndarray | None = None) -> np.ndarray:

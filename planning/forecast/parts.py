@@ -27,7 +27,7 @@ from planning.files import atomic_folder, atomic_path
 from planning.forecast.checks import check_history
 from planning.forecast.panel import Panel
 from planning.forecast.running import LEAST_FOR_PROCESSES, LOCAL, run_tasks
-from planning.forecast.single import Lent, Options, Part, finish, measure, to_frame
+from planning.forecast.single import Lent, Options, Part, finish_chunks, measure_chunks
 from planning.forecast.table import Forecasts, check_options, check_reach, empty_frame, forecasts, with_left_out
 
 SUFFIXES = (".csv", ".parquet")
@@ -50,7 +50,7 @@ def report_path(out: Path) -> Path:
 def forecast_file(source: Path, out: Path, *, horizon: int, freq: str, engine: str = LOCAL, **options: Any) -> dict:
     """Forecasts the table in a file and writes `out` and its report, both or none; returns counts.
 
-    options: levels, fill, clean, jobs as in `planning.forecast.forecast`.
+    options: levels, fill, clean, global_model, jobs as in `planning.forecast.forecast`.
     """
     from planning.sources import read_raw
 
@@ -100,7 +100,8 @@ def _by_parts(
         work = folder / ".work"
         work.mkdir()
         names = [f"{k:05d}" for k in range(len(paths))]
-        tasks = [(str(path), str(work / name), freq, fill, inner) for path, name in zip(paths, names)]
+        small = len(paths) == 1
+        tasks = [(str(path), str(work / name), freq, fill, inner, small) for path, name in zip(paths, names)]
         found = run_tasks(measure_file, tasks, engine=engine, jobs=jobs, label="forecasting")
         (work / "lent").write_bytes(pickle.dumps(_agree(paths, found)))
         ends = [(str(work / name), str(folder / f"{path.stem}.parquet"), inner) for path, name in zip(paths, names)]
@@ -137,7 +138,7 @@ def _warm(engine: str) -> None:
         kernels()
 
 
-def measure_file(source: str, work: str, freq: str, fill: str, options: Options) -> Measured:
+def measure_file(source: str, work: str, freq: str, fill: str, options: Options, small: bool) -> Measured:
     """First pass over one part: reads and checks it, forecasts, keeps the result at `work`; returns what it lends."""
     from planning.sources import read_raw
 
@@ -145,11 +146,12 @@ def measure_file(source: str, work: str, freq: str, fill: str, options: Options)
     table, frequency = check_history(raw.frame, freq, label=raw.label, rows=raw.rows)
     panel = Panel.of_frame(table, frequency, fill=fill)
     check_reach(panel, options)
-    part = measure(panel, options) if panel.n else None
-    report = with_left_out(part.report if part else pd.DataFrame(), table, frequency)
-    Path(work).write_bytes(pickle.dumps((part, report)))
+    parts = measure_chunks(panel, options, small=small)
+    report = pd.concat([part.report for part in parts], ignore_index=True) if parts else pd.DataFrame()
+    Path(work).write_bytes(pickle.dumps((parts, with_left_out(report, table, frequency))))
     hashes = pd.util.hash_array(np.asarray(table["unique_id"].cat.categories, dtype=object))
-    return Measured(part.lent if part else None, frequency.alias, hashes)
+    lent = Lent.merge([part.lent for part in parts]) if parts else None
+    return Measured(lent, frequency.alias, hashes)
 
 
 def _agree(paths: Sequence[Path], found: Sequence[Measured]) -> Lent:
@@ -174,10 +176,10 @@ def _agree(paths: Sequence[Path], found: Sequence[Measured]) -> Lent:
 
 def finish_file(work: str, out: str, options: Options) -> int:
     """Second pass over one part: intervals from what all parts lend; writes the rows, returns how many."""
-    part: Part | None
-    part, report = pickle.loads(Path(work).read_bytes())
+    parts: list[Part]
+    parts, report = pickle.loads(Path(work).read_bytes())
     lent = pickle.loads((Path(work).parent / "lent").read_bytes())
-    frame = to_frame(part, *finish(part, lent, options), options) if part is not None else empty_frame(options)
+    frame = finish_chunks(parts, lent, options) if parts else empty_frame(options)
     frame.to_parquet(out, index=False)
     report.to_parquet(f"{work}.report", index=False)
     return len(frame)

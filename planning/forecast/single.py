@@ -26,9 +26,13 @@ from planning.forecast.panel import Panel
 from planning.forecast.short import Profile
 
 CHUNK_SERIES = 4096
-SHIFT_RECENT = 8
+SHIFT_RECENT = 12
 SHIFT_WIDEN = 1.2
 MODEL, SHORT, SPARSE, FIXED = 0, 1, 2, 3
+FORECAST_BY = {
+    "ok": "pool", "short": "panel season", "intermittent": "smoothing, hurdle", "ended": "zero", "no_demand": "zero",
+    "constant": "last value",
+}
 RARE = "a quarter or more of the periods without demand"
 TOO_FEW = "too few periods for a model: the panel's season on its own level"
 
@@ -37,13 +41,15 @@ TOO_FEW = "too few periods for a model: the panel's season on its own level"
 class Options:
     """horizon in periods; levels in per cent; clean: replace outliers for fitting; jobs: threads (None: all).
 
-    origins: past origins to calibrate on (None: chosen by the lengths of the series at hand).
+    global_model: blend one in where 300 series or more allow it; origins: past origins to calibrate on (None: chosen by
+    the lengths of the series at hand).
     """
 
     horizon: int
     levels: tuple[float, ...] = (80, 95)
     clean: bool = True
     jobs: int | None = None
+    global_model: bool = True
     origins: tuple[int, ...] | None = None
 
 
@@ -165,7 +171,7 @@ def _by_models(part: Part, work: Panel, shift: np.ndarray, options: Options) -> 
     panel, h, m = work.take(rows), options.horizon, work.season
     origins = options.origins
     if origins is None:
-        origins = intervals.past_origins(panel.lengths, h, m, engine.least(m), small=False)
+        origins = intervals.past_origins(panel.lengths, h, m, engine.least(m))
     fit = engine.fit(panel, h, [0, *origins], parts=bool(np.any(shift > 0)), jobs=options.jobs)
     part.mean[rows] = fit.forecasts[0]
     recent = (shift[rows] > 0) & (shift[rows] <= SHIFT_RECENT)
@@ -177,16 +183,31 @@ def _by_models(part: Part, work: Panel, shift: np.ndarray, options: Options) -> 
     lost = ~np.isfinite(part.mean[rows]).all(axis=1)
     for i in np.flatnonzero(lost):
         part.mean[rows[i]] = np.mean(panel.series(i)[-m:])
+    if options.global_model:
+        _blend_global(part, panel, rows)
     real = engine.actuals(panel, h, origins)
     r = intervals.scaled_errors(panel, fit.forecasts[1:], real, origins)
     part.level[rows], part.count[rows], errors = intervals.own_errors(r)
     part.lent = replace(part.lent, errors=errors)
 
 
+def _blend_global(part: Part, panel: Panel, rows: np.ndarray) -> None:
+    """Mixes the global model into the forecasts of long positive series, where there are enough of them."""
+    from planning.forecast import boost
+
+    positive = np.minimum.reduceat(panel.flat, panel.offsets[:-1]) > 0
+    able = positive & (panel.lengths >= max(2 * panel.season + 3, 8))
+    if able.sum() < boost.LEAST_SERIES:
+        return
+    found = boost.forecast_global(panel.take(able), part.mean.shape[1])
+    part.mean[rows[able]] = (1 - boost.WEIGHT) * part.mean[rows[able]] + boost.WEIGHT * found
+    part.report.loc[rows[able], "forecast_by"] = f"pool, global model {boost.WEIGHT:g}"
+
+
 def _report(
     panel: Panel, status: np.ndarray, reason: np.ndarray, outliers: np.ndarray, shift: np.ndarray, work: Panel
 ) -> pd.DataFrame:
-    """Returns one row a series: unique_id, n, status, reason, first, last, gaps, outliers (dates), shift_since."""
+    """Returns one row a series: unique_id, n, status, reason, forecast_by, first, last, gaps, outliers, shift_since."""
     date = panel.frequency.date
     owner = np.searchsorted(work.offsets, outliers, side="right") - 1
     days = date(panel.last[owner] - (work.offsets[owner + 1] - 1 - outliers)).astype(str)
@@ -195,8 +216,11 @@ def _report(
         listed[i] = f"{listed[i]} {day}".strip()
     gaps = np.add.reduceat(panel.filled.astype(np.int64), panel.offsets[:-1]) if panel.n else np.zeros(0, np.int64)
     since = np.where(shift > 0, date(panel.last - shift + 1).astype(str), "").astype(object)
+    by = pd.Series(status).map(FORECAST_BY).to_numpy(dtype=object)
+    near = short.shares(work.lengths, panel.season, engine.least(panel.season)) > 0
+    by[near & (status == "ok")] = "pool, panel season"
     return pd.DataFrame({
-        "unique_id": panel.ids, "n": panel.lengths, "status": status, "reason": reason,
+        "unique_id": panel.ids, "n": panel.lengths, "status": status, "reason": reason, "forecast_by": by,
         "first": date(panel.last - panel.lengths + 1).astype("datetime64[s]"),
         "last": date(panel.last).astype("datetime64[s]"), "gaps": gaps, "outliers": listed, "shift_since": since,
     })
@@ -257,15 +281,27 @@ def to_frame(part: Part, mean: np.ndarray, bounds: np.ndarray, options: Options)
     return frame
 
 
+def measure_chunks(panel: Panel, options: Options, *, small: bool = True) -> list[Part]:
+    """Measures a panel chunk by chunk, in bounded memory; `small` allows more origins for a panel of few series."""
+    if not panel.n:
+        return []
+    least = engine.least(panel.season)
+    origins = intervals.past_origins(panel.lengths, options.horizon, panel.season, least, small=small)
+    options = replace(options, origins=tuple(origins))
+    chunks = np.array_split(np.arange(panel.n), -(-panel.n // CHUNK_SERIES))
+    return [measure(panel.take(chunk), options) for chunk in chunks]
+
+
+def finish_chunks(parts: Sequence[Part], lent: Lent, options: Options) -> pd.DataFrame:
+    """Returns the forecast rows of measured chunks."""
+    frames = [to_frame(part, *finish(part, lent, options), options) for part in parts]
+    return pd.concat(frames, ignore_index=True)
+
+
 def forecast_panel(panel: Panel, options: Options) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Returns the forecast rows and the report of a whole panel, chunk by chunk in bounded memory."""
-    chunks = [np.arange(k, min(k + CHUNK_SERIES, panel.n)) for k in range(0, panel.n, CHUNK_SERIES)]
-    if panel.n:
-        origins = intervals.past_origins(panel.lengths, options.horizon, panel.season, engine.least(panel.season))
-        options = replace(options, origins=tuple(origins))
-    parts = [measure(panel.take(chunk), options) for chunk in chunks]
+    """Returns the forecast rows and the report of a whole panel."""
+    parts = measure_chunks(panel, options)
     if not parts:
         return pd.DataFrame(), pd.DataFrame()
     lent = Lent.merge([part.lent for part in parts])
-    frames = [to_frame(part, *finish(part, lent, options), options) for part in parts]
-    return pd.concat(frames, ignore_index=True), pd.concat([part.report for part in parts], ignore_index=True)
+    return finish_chunks(parts, lent, options), pd.concat([part.report for part in parts], ignore_index=True)

@@ -34,15 +34,17 @@ def forecast(
     levels: Sequence[float] = (80, 95),
     fill: str = "missing",
     clean: bool = True,
+    global_model: bool = True,
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """Returns what each series will be in the next `horizon` periods, and how sure that is.
 
     history: unique_id, ds, y in any order, an empty y is a gap (fill "missing": between its neighbours, "zero": none
     sold). freq: D, W, W-SUN, MS, ME, QS, QE, YS, YE. levels: per cent of outcomes each interval holds. clean: isolated
-    outliers are replaced for fitting. Returned: one row a series and step, sorted by unique_id and ds; `ds` follows the
-    series' last value; columns mean, and lo-L, hi-L for each level. Series without any value are absent; `forecasts`
-    gives the report that names them. Raises DataError for a bad table, UsageError for impossible options.
+    outliers are replaced for fitting. global_model: one model over all series is blended in where there are 300 or more
+    (the same numbers every time, whatever `jobs`). Returned: one row a series and step, sorted by unique_id and ds;
+    `ds` follows the series' last value; columns mean, and lo-L, hi-L for each level. Series without any value are absent;
+    `forecasts` gives the report that names them. Raises DataError for a bad table, UsageError for impossible options.
 
     >>> import pandas as pd
     >>> months = pd.date_range("2025-01-01", periods=12, freq="MS")
@@ -50,7 +52,8 @@ def forecast(
     >>> forecast(flat, horizon=1, freq="MS")["mean"].tolist()
     [5.0]
     """
-    return forecasts(history, horizon=horizon, freq=freq, levels=levels, fill=fill, clean=clean, jobs=jobs).frame
+    options = {"levels": levels, "fill": fill, "clean": clean, "global_model": global_model, "jobs": jobs}
+    return forecasts(history, horizon=horizon, freq=freq, **options).frame
 
 
 def forecasts(
@@ -61,12 +64,13 @@ def forecasts(
     levels: Sequence[float] = (80, 95),
     fill: str = "missing",
     clean: bool = True,
+    global_model: bool = True,
     jobs: int | None = None,
     label: str = "history",
     rows: np.ndarray | None = None,
 ) -> Forecasts:
     """Returns the forecast and its report; arguments as in `forecast`, `label` and `rows` name places in faults."""
-    options = check_options(horizon, levels, fill, clean, jobs)
+    options = check_options(horizon, levels, fill, clean, jobs, global_model)
     table, frequency = check_history(history, freq, label=label, rows=rows)
     panel = Panel.of_frame(table, frequency, fill=fill)
     check_reach(panel, options)
@@ -77,7 +81,12 @@ def forecasts(
 
 
 def check_options(
-    horizon: int, levels: Sequence[float] = (80, 95), fill: str = "missing", clean: bool = True, jobs: int | None = None
+    horizon: int,
+    levels: Sequence[float] = (80, 95),
+    fill: str = "missing",
+    clean: bool = True,
+    jobs: int | None = None,
+    global_model: bool = True,
 ) -> Options:
     """Returns the options, or raises UsageError saying what is possible."""
     if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
@@ -91,7 +100,7 @@ def check_options(
         raise UsageError(f"levels {found} are not possible. Give different per cents between 0 and 100, such as 80,95.")
     if fill not in FILLS:
         raise UsageError(f"fill '{fill}' is not known. It is one of: {', '.join(FILLS)}.{did_you_mean(fill, FILLS)}")
-    return Options(int(horizon), levels, clean, jobs)
+    return Options(int(horizon), levels, clean, jobs, global_model)
 
 
 def check_reach(panel: Panel, options: Options) -> None:
@@ -116,7 +125,7 @@ def with_left_out(report: pd.DataFrame, table: pd.DataFrame, frequency: Frequenc
         gone = pd.DataFrame({"unique_id": absent, "n": 0, "status": "left_out", "reason": NO_VALUE})
         report = pd.concat([report, gone], ignore_index=True) if len(report) else gone
     report = report.sort_values("unique_id", kind="stable", ignore_index=True)
-    for name in ("reason", "outliers", "shift_since"):
+    for name in ("reason", "forecast_by", "outliers", "shift_since"):
         if name in report:
             report[name] = report[name].fillna("")
     return report.astype({"unique_id": "str", "n": "int64"})

@@ -165,3 +165,27 @@ def test_intervals_hold_on_series_they_never_saw():
     for level, low, high in ((80, 70, 90), (95, 89, 99)):
         held = 100 * np.mean((actual >= found[f"lo-{level}"]) & (actual <= found[f"hi-{level}"]))
         assert low <= held <= high
+
+
+def test_the_global_model_is_the_same_every_time_and_only_for_large_panels():
+    rng = np.random.default_rng(8)
+    rows = 100 + np.cumsum(rng.normal(0.5, 3, (310, 36)), axis=1)
+    history = pd.concat([months(np.maximum(row, 5), f"{k:03d}") for k, row in enumerate(rows)], ignore_index=True)
+    one = forecasts(history, horizon=4, freq="MS", jobs=1)
+    two = forecasts(history.sample(frac=1, random_state=1), horizon=4, freq="MS", jobs=2)
+    pd.testing.assert_frame_equal(one.frame, two.frame, check_exact=True)
+    assert set(one.report["forecast_by"]) == {"pool, global model 0.2"}
+    without = forecasts(history, horizon=4, freq="MS", global_model=False)
+    assert 0 < np.abs(one.frame["mean"] / without.frame["mean"] - 1).max() < 0.5
+    assert "global" not in forecasts(panel(4), horizon=2, freq="MS").report["forecast_by"][0]
+
+
+def test_the_plain_shrunk_index_is_the_compiled_ones():
+    from planning.forecast.regression import season_index
+    from planning.forecast.season import shrunk_index
+
+    y, out = seasonal(55), np.empty(12)
+    season_index.py_func(y, len(y), 12, True, 0.75, True, out)
+    np.testing.assert_allclose(shrunk_index(y, 12, ratio=True)[0], out, atol=1e-9)
+    season_index.py_func(y, len(y), 12, False, 0.75, True, out)
+    np.testing.assert_allclose(shrunk_index(y, 12, ratio=False)[0], out, atol=1e-9)

@@ -1,0 +1,275 @@
+"""The forecast engine against StatsForecast on the reference data. Run by hand: `make bench-forecast`.
+
+    python benchmarks/forecast.py                              ours alone (about a minute)
+    python benchmarks/forecast.py --peers /tmp/peers           with StatsForecast from a venv there, made when missing
+    python benchmarks/forecast.py --peers DIR --series 300     slow peers on 300 series, ours scored on those too
+    python benchmarks/forecast.py --only m3m                   one part: m3m m3q weekly short rare cases start scale
+
+OWA is against the M4 Naive2; hold is the per cent of outcomes inside the interval; MSIS is of the 95 % interval; cpu is
+process time a series in milliseconds, one thread, everything included (checks, pool, past origins, intervals, frame).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from planning.forecast import forecasts  # noqa: E402
+from planning.forecast.intermittent import hurdle_quantiles, is_intermittent, quantiles  # noqa: E402
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+PARTS = ("m3m", "m3q", "weekly", "short", "rare", "cases", "start", "scale")
+SETS = {"m3m": ("MS", 12, 18), "m3q": ("QS", 4, 8), "weekly": ("W", 52, 13)}
+FAST, SLOW = ("SeasonalNaive", "DynamicOptimizedTheta"), ("AutoETS", "AutoCES")
+PEER_FREQ = {"MS": "MS", "QS": "QS", "W": "W-SUN"}
+
+
+def split(which: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns the training and test rows of one data set."""
+    if which == "weekly":
+        frame = pd.read_parquet(DATA / "forecasting" / "m4_weekly.parquet")
+    else:
+        frame = pd.read_parquet(DATA / "forecasting" / "m3.parquet")
+        frame = frame[frame["frequency"] == {"m3m": "monthly", "m3q": "quarterly"}[which]]
+    frame = frame.sort_values(["unique_id", "ds"])[["unique_id", "ds", "y", "split"]]
+    return frame[frame["split"] == "train"], frame[frame["split"] == "test"]
+
+
+def naive2(y: np.ndarray, m: int, h: int) -> np.ndarray:
+    """Returns the M4 Naive2: the last value, seasonally adjusted where the season passes the 90 % test."""
+    index = np.ones(m)
+    if m > 1 and len(y) >= 3 * m:
+        z = y - y.mean()
+        r = [float((z[k:] * z[:-k]).sum() / (z * z).sum()) for k in range(1, m + 1)]
+        if abs(r[-1]) > 1.645 * np.sqrt((1 + 2 * sum(value * value for value in r[:-1])) / len(y)):
+            kernel = np.r_[0.5, np.ones(m - 1), 0.5] / m if m % 2 == 0 else np.ones(m) / m
+            ratio = y[m // 2 : len(y) - m // 2] / np.convolve(y, kernel, "valid")
+            places = np.arange(m // 2, len(y) - m // 2) % m
+            index = np.array([ratio[places == j].mean() for j in range(m)])
+            index = index / index.mean()
+    return y[-1] / index[(len(y) - 1) % m] * index[(len(y) + np.arange(h)) % m]
+
+
+class Scorer:
+    """Scores forecasts (n, h) of one data set; m is 1 for M4 weekly, as in the competition."""
+
+    def __init__(self, which: str) -> None:
+        self.freq, season, self.h = SETS[which]
+        train, test = split(which)
+        self.train, self.m = train[["unique_id", "ds", "y"]], 1 if which == "weekly" else season
+        self.ids = test["unique_id"].unique()
+        self.y = test["y"].to_numpy().reshape(len(self.ids), self.h)
+        past = {key: group.to_numpy() for key, group in train.groupby("unique_id")["y"]}
+        self.past = [past[key] for key in self.ids]
+        self.unit = np.array([np.abs(y[self.m :] - y[: -self.m]).mean() for y in self.past])
+        self.base = np.array([naive2(y, self.m, self.h) for y in self.past])
+
+    def errors(self, mean: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+        """Returns sMAPE and MASE."""
+        off = np.abs(mean - self.y[rows])
+        smape = np.mean(200 * off / (np.abs(mean) + np.abs(self.y[rows])))
+        return float(smape), float(np.mean(off.mean(axis=1) / self.unit[rows]))
+
+    def line(self, frame: pd.DataFrame, rows: np.ndarray) -> dict[str, float]:
+        """Returns the scores of a forecast table whose rows are in the order of `rows`."""
+        shape = (len(rows), self.h)
+        mean, y = frame["mean"].to_numpy().reshape(shape), self.y[rows]
+        own, naive = self.errors(mean, rows), self.errors(self.base[rows], rows)
+        scores = {"OWA": 0.5 * (own[0] / naive[0] + own[1] / naive[1]), "sMAPE": own[0], "MASE": own[1]}
+        for level in (80, 95):
+            low, high = (frame[f"{side}-{level}"].to_numpy().reshape(shape) for side in ("lo", "hi"))
+            scores[f"hold {level}"] = 100 * float(np.mean((y >= low) & (y <= high)))
+        over = 2 / 0.05 * (np.maximum(low - y, 0) + np.maximum(y - high, 0))
+        scores["MSIS"] = float(np.mean((high - low + over).mean(axis=1) / self.unit[rows]))
+        return scores
+
+
+def peer_python(folder: Path) -> Path:
+    """Returns the python of the peers' environment, made with StatsForecast when it is not there."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        print(f"making an environment for the peers in {folder}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "statsforecast", "pyarrow"], check=True)
+    return python
+
+
+def peers(which: str, scorer: Scorer, python: Path, series: int, arima: int) -> pd.DataFrame:
+    """Returns the peers' forecasts of one data set."""
+    some = f":{series}" if series else ""
+    season = str(SETS[which][1])
+    names = [*FAST, *(f"{name}{some}" for name in SLOW), *([f"AutoARIMA:{arima}"] if arima else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = f"{folder}/history.parquet", f"{folder}/out.parquet"
+        scorer.train.to_parquet(source, index=False)
+        script = Path(__file__).with_name("peers_forecast.py")
+        call = [str(python), str(script), source, out, PEER_FREQ[scorer.freq], season, str(scorer.h), *names]
+        subprocess.run(call, check=True)
+        return pd.read_parquet(out)
+
+
+def accuracy(which: str, options: argparse.Namespace) -> None:
+    """Prints the table of one data set: ours, the peers, and the ratios to the best of them."""
+    scorer = Scorer(which)
+    forecasts(scorer.train.head(400), horizon=2, freq=scorer.freq, jobs=1)
+    start = time.process_time()
+    ours = forecasts(scorer.train, horizon=scorer.h, freq=scorer.freq, jobs=1).frame
+    cpu = (time.process_time() - start) / len(scorer.ids) * 1e3
+    every = np.arange(len(scorer.ids))
+    lines = {"planning": {**scorer.line(ours, every), "cpu": cpu, "series": len(every)}}
+    if options.peers:
+        found = peers(which, scorer, peer_python(options.peers), options.series, options.arima)
+        for model, frame in found.groupby("model", sort=False):
+            rows = np.flatnonzero(np.isin(scorer.ids, frame["unique_id"].unique()))
+            frame = frame.sort_values(["unique_id", "step"])
+            lines[model] = {**scorer.line(frame, rows), "cpu": frame["cpu"].iloc[0], "series": len(rows)}
+            mine = ours[ours["unique_id"].isin(frame["unique_id"].unique())]
+            same = scorer.line(mine, rows)
+            lines[model]["our OWA / its"] = same["OWA"] / lines[model]["OWA"]
+            lines[model]["its cpu / ours"] = lines[model]["cpu"] / cpu
+    print(f"\n{which}: {len(every)} series, horizon {scorer.h}")
+    print(pd.DataFrame(lines).T.round(3).to_string())
+
+
+def short_quarterly(options: argparse.Namespace) -> None:
+    """Prints how intervals hold on quarterly series of 16-40 points, by class of length: M3 and tourism, cut."""
+    rng = np.random.default_rng(0)
+    train, test = split("m3q")
+    m3 = [group.to_numpy() for _, group in pd.concat([train, test]).groupby("unique_id")["y"]]
+    trips = pd.read_csv(DATA / "forecasting" / "tourism_hierarchy.csv")
+    tourism = [group["Trips"].to_numpy() for _, group in trips.groupby(["Region", "State", "Purpose"])]
+    for label, series in (("M3 quarterly", m3), ("tourism", tourism)):
+        cut = []
+        for y in series:
+            n = int(rng.integers(16, 41))
+            end = int(rng.integers(n + 8, len(y) + 1)) if len(y) > n + 8 else len(y)
+            cut.append(y[max(0, end - n - 8) : end])
+        ds = [pd.date_range("2000-01-01", periods=len(y), freq="QS") for y in cut]
+        pairs = enumerate(zip(ds, cut))
+        rows = [pd.DataFrame({"unique_id": f"{k:05d}", "ds": d[:-8], "y": y[:-8]}) for k, (d, y) in pairs]
+        found = forecasts(pd.concat(rows), horizon=8, freq="QS", jobs=1).frame
+        actual = np.concatenate([y[-8:] for y in cut])
+        length = np.repeat([len(y) - 8 for y in cut], 8)
+        classes = pd.cut(length, [0, 15, 20, 24, 32, 40])
+        held = {level: (actual >= found[f"lo-{level}"]) & (actual <= found[f"hi-{level}"]) for level in (80, 95)}
+        table = pd.DataFrame({f"{level} %": held[level].groupby(classes, observed=True).mean() * 100 for level in held})
+        table["series"] = pd.Series(length // 1).groupby(classes, observed=True).size() // 8
+        print(f"\nshort quarterly, {label}: intervals hold, by points of history\n{table.round(1).to_string()}")
+
+
+def rare(options: argparse.Namespace) -> None:
+    """Prints the scaled pinball loss of intermittent weekly demand (Online Retail II, five origins, nine quantiles)."""
+    orders = pd.read_parquet(DATA / "orders" / "online_retail_ii.parquet")
+    columns = {name.lower().replace(" ", "").replace("_", ""): name for name in orders.columns}
+    code, when, units = columns["stockcode"], columns["invoicedate"], columns["quantity"]
+    orders = orders[(orders[units] > 0) & (orders[units] < 5000)]
+    week = (orders[when].to_numpy().astype("datetime64[D]").astype(np.int64) + 3) // 7
+    wide = orders.assign(week=week).pivot_table(index=code, columns="week", values=units, aggfunc="sum", fill_value=0)
+    values = wide.reindex(columns=range(week.min(), week.max() + 1), fill_value=0).to_numpy(dtype=float)
+    levels = np.array([0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995])
+    losses = {"hurdle + counts": [], "hurdle": []}
+    start, count = time.process_time(), 0
+    for back in (8, 12, 16, 20, 24):
+        for row in values:
+            sold = np.flatnonzero(row[: len(row) - back])
+            if not len(sold) or len(row) - back - sold[0] < 26 or len(sold) < 5:
+                continue
+            y, real = row[sold[0] : len(row) - back], row[len(row) - back : len(row) - back + 8]
+            if not is_intermittent(y, 52):
+                continue
+            unit, count = np.abs(np.diff(y)).mean(), count + 1
+            for name, find in (("hurdle + counts", quantiles), ("hurdle", hurdle_quantiles)):
+                q = find(y, levels)[:, None]
+                loss = np.where(real >= q, levels[:, None] * (real - q), (1 - levels[:, None]) * (q - real))
+                losses[name].append(loss.mean() / unit)
+    cpu = (time.process_time() - start) / max(count, 1) * 1e3
+    print(f"\nintermittent: {count} histories, scaled pinball loss",
+          {name: round(float(np.mean(loss)), 4) for name, loss in losses.items()}, f"cpu {cpu:.2f} ms")
+
+
+def cases(options: argparse.Namespace) -> None:
+    """Prints M3 monthly MASE after slips, level shifts and cuts to a few points."""
+    scorer, rng = Scorer("m3m"), np.random.default_rng(1)
+    age = scorer.train.groupby("unique_id").cumcount(ascending=False).to_numpy()
+    pick = np.repeat(rng.integers(0, 6, len(scorer.ids)), scorer.train.groupby("unique_id").size())
+    y = scorer.train["y"]
+    changed = {
+        "clean": y, "x10 on one of the last 6": y.where(age != pick, y * 10), "zero on one": y.where(age != pick, 0.0),
+        **{f"level x1.6 since {k} months": y.where(age < k, y / 1.6) for k in (3, 6, 12)},
+    }
+    every = np.arange(len(scorer.ids))
+    for label, values in changed.items():
+        found = forecasts(scorer.train.assign(y=values), horizon=scorer.h, freq="MS", jobs=1).frame
+        mean = found["mean"].to_numpy().reshape(-1, scorer.h)
+        print(f"{label:28s} MASE {scorer.errors(mean, every)[1]:.3f}", flush=True)
+
+
+def start_up(options: argparse.Namespace) -> None:
+    """Prints the seconds of compiling on a new machine and of a first forecast later."""
+    code = "from planning.forecast.warm import main; main()"
+    with tempfile.TemporaryDirectory() as cache:
+        for label in ("compile", "later"):
+            start = resource.getrusage(resource.RUSAGE_CHILDREN)
+            env = {**os.environ, "XDG_CACHE_HOME": cache}
+            subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
+            end = resource.getrusage(resource.RUSAGE_CHILDREN)
+            print(f"{label}: {end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime:.1f} cpu s")
+
+
+def scale(options: argparse.Namespace) -> None:
+    """Prints cpu a series and memory of 20,000 and more monthly series in Parquet parts."""
+    from planning.forecast.parts import forecast_folder
+
+    rng = np.random.default_rng(0)
+    for count in (2_000, 20_000, *([200_000] if options.full else [])):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "in"
+            source.mkdir()
+            for first in range(0, count, 5_000):
+                frames = []
+                for k in range(first, min(count, first + 5_000)):
+                    n = int(rng.integers(60, 121))
+                    y = 100 + rng.normal(0, 5, n).cumsum() + 10 * np.sin(np.arange(n) * np.pi / 6) + rng.normal(0, 5, n)
+                    ds = pd.date_range("2015-01-01", periods=n, freq="MS")
+                    frames.append(pd.DataFrame({"unique_id": f"{k:06d}", "ds": ds, "y": y}))
+                pd.concat(frames).to_parquet(source / f"{first:06d}.parquet", index=False)
+            start = time.process_time()
+            forecast_folder(source, Path(folder) / "out", horizon=12, freq="MS", jobs=1)
+            cpu = (time.process_time() - start) / count * 1e3
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(f"{count} series in parts of 5,000: {cpu:.2f} cpu ms a series, peak {memory:.0f} MB", flush=True)
+
+
+def main() -> None:
+    """Runs the parts asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", type=Path, help="folder of a virtual environment with StatsForecast")
+    parser.add_argument("--series", type=int, default=0, help="series for AutoETS and AutoCES (0: all)")
+    parser.add_argument("--arima", type=int, default=0, help="series for AutoARIMA (0: leave it out)")
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--full", action="store_true", help="200,000 series too")
+    options = parser.parse_args()
+    print(f"{dt.date.today()}  {' '.join(sys.argv)}")
+    runs = {"short": short_quarterly, "rare": rare, "cases": cases, "start": start_up, "scale": scale}
+    for part in [options.only] if options.only else PARTS:
+        if part in runs:
+            runs[part](options)
+        else:
+            accuracy(part, options)
+
+
+if __name__ == "__main__":
+    main()
