@@ -160,16 +160,17 @@ def _look(series: _Series, t: int) -> _Origin:
     peers = float(own[steady].mean()) if steady.any() else 0.0
     own = np.where(np.isfinite(own), own, peers)
     trend = 0.5 * own + 0.5 * peers
-    over = np.where(known, _overhang(series.y[:, t - 11 : t + 1] / np.maximum(index, 0.05)) - trend * 4.5 / 12, 0.0)
+    over = np.where(known, _overhang(series.y[:, t - 11 : t + 1], index) - trend * 4.5 / 12, 0.0)
     common = float(over[known].mean()) if known.any() else 0.0
     features = np.column_stack([own, np.full(n, peers), over, np.full(n, common)])
     return _Origin(features, trend, _level(series, t, index), index, known)
 
 
-def _overhang(adjusted: np.ndarray) -> np.ndarray:
-    recent, year = adjusted[:, -3:].mean(axis=1), adjusted.mean(axis=1)
+def _overhang(last: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Returns the log of the last 3 months over the year, months weighed by season so that none is blown up."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        over = np.log(recent / year)
+        recent = last[:, -3:].sum(axis=1) / index[:, -3:].sum(axis=1)
+        over = np.log(recent / last.mean(axis=1))
     return np.clip(np.where(np.isfinite(over), over, 0.0), -0.7, 0.7)
 
 
