@@ -150,9 +150,11 @@ def show_people(step: Any, mortem: PostMortem) -> None:
         step.finding("performers", *sentences.performers_finding(people))
         shown = people.assign(verdict=[vocabulary.verdict(word) for word in people["verdict"]])
         shown = shown[["person", "deals", "wins", "expected_wins", "p_top", "verdict"]]
-        _table(step, "performers", shown, {"deals": "integer", "wins": "integer", "expected_wins": "integer",
-        "p_top": "probability"},
-               details=True)  # fmt: skip
+        formats = {"deals": "integer", "wins": "integer", "expected_wins": "integer", "p_top": "probability"}
+        clear = shown[(people["verdict"] != "cannot tell").to_numpy()]
+        if len(clear):
+            _table(step, "clear_cases", clear, formats)
+        _table(step, "performers", shown, formats, details=True)
 
 
 def show_competitors(step: Any, mortem: PostMortem) -> None:

@@ -1,0 +1,172 @@
+"""What follows from the weights: snapshot, funnel, cycle, people, change, grades, against naive second counts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planning.deals import family_weights, workspace
+from planning.deals.casemix import performers, practices
+from planning.deals.change import period_change, won_lost_gap
+from planning.deals.funnel import cumulative_incidence, funnel, overdue, wilson
+from planning.deals.grading import grade_leads
+from planning.deals.lostdeals import against_competitors, surprise_losses, typical_losses
+from planning.deals.reasons import reason_family, written_against_model
+from planning.deals.simulate import simulate_deals
+from planning.deals.snapshot import snapshot
+from planning.errors import DataError, UsageError
+
+
+@pytest.fixture(scope="module")
+def world():
+    return simulate_deals(3000, seed=21, people=30)
+
+
+@pytest.fixture(scope="module")
+def weighed(world):
+    families = {name: {"fields": fields} for name, fields in world.families.items()}
+    known = {field: "creation" for fields in world.families.values() for field in fields}
+    return family_weights(world.deals, families=families | {"known_at": known}, refits=20)
+
+
+def history() -> tuple[pd.DataFrame, pd.DataFrame]:
+    day = pd.Timestamp("2026-01-01")
+    deals = pd.DataFrame({
+        "deal_id": ["a", "b", "c", "d"], "outcome": ["won", "lost", "open", "lost"],
+        "created_date": [day] * 4, "closed_date": [day + pd.Timedelta(days=30), day + pd.Timedelta(days=20),
+        pd.NaT, day + pd.Timedelta(days=5)],
+        "amount": [120.0, 50.0, 70.0, 10.0], "owner_id": ["p2", "p1", "p1", "p1"],
+    })  # fmt: skip
+    rows = [("a", "Lead", 0, 100, "p1"), ("a", "Proposal", 10, 110, "p1"), ("a", "Won", 30, 120, "p2"), ("b",
+    "Lead", 0, 50, "p1"),
+            ("b", "Proposal", 5, 50, "p1"), ("c", "Lead", 0, 70, "p1"), ("c", "Proposal", 2, 75, "p1"), ("d",
+            "Lead", 0, 10, "p1")]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["deal_id", "stage", "day", "amount", "owner_id"])
+    frame["entered_at"] = day + pd.to_timedelta(frame.pop("day"), unit="D")
+    return deals, frame
+
+
+def test_snapshot_knows_nothing_of_later():
+    deals, stages = history()
+    taken = snapshot(deals, stages, stage="Proposal", as_of=pd.Timestamp("2026-12-31"), follow_up_days=60)
+    row = taken.deals.set_index("deal_id").loc["a"]
+    assert row["amount"] == 110 and row["owner_id"] == "p1" and row["days_before"] == 10 and row["stages_before"] == 1
+    assert dict(taken.left_out) == {"never reached the moment of the snapshot": 1}
+
+
+def test_snapshot_gives_every_deal_the_same_time():
+    deals, stages = history()
+    taken = snapshot(deals, stages, stage="Proposal", as_of=pd.Timestamp("2026-12-31"), follow_up_days=17)
+    assert taken.deals.set_index("deal_id").loc["a", "outcome"] == "open"
+    with pytest.raises(UsageError, match="Did you mean 'Proposal'"):
+        snapshot(deals, stages, stage="Proposl")
+
+
+def test_funnel_counts_waiting_deals_in_no_rate():
+    deals, stages = history()
+    table = funnel(deals, stages).set_index("stage")
+    assert table.loc["Lead", ["entered", "moved_on", "left", "waiting"]].tolist() == [4, 3, 1, 0]
+    assert table.loc["Proposal", ["entered", "moved_on", "left", "waiting"]].tolist() == [3, 1, 1, 1]
+    assert table.loc["Proposal", "conversion"] == 0.5
+    late = overdue(deals, stages, pd.Timestamp("2026-06-01"))
+    assert set(late["deal_id"]) <= {"c"}
+
+
+def test_wilson_interval_of_a_known_case():
+    low, high = wilson(np.array([5]), np.array([10]), z=1.96)
+    assert low[0] == pytest.approx(0.2366, abs=1e-3) and high[0] == pytest.approx(0.7634, abs=1e-3)
+
+
+def test_cumulative_incidence_agrees_with_statsmodels():
+    from statsmodels.duration.survfunc import CumIncidenceRight
+
+    rng = np.random.default_rng(0)
+    days = rng.integers(1, 60, 400).astype(float)
+    cause = rng.choice(["won", "lost", "no_decision", "open"], 400)
+    ours = cumulative_incidence(days, cause)
+    status = pd.Series(cause).map({"open": 0, "won": 1, "lost": 2, "no_decision": 3}).to_numpy()
+    theirs = CumIncidenceRight(days, status)
+    for number, name in enumerate(("won", "lost", "no_decision")):
+        at = np.searchsorted(ours["day"], theirs.times)
+        np.testing.assert_allclose(ours[name].to_numpy()[at], theirs.cinc[number], atol=1e-6)
+    assert (ours["won_lo"] <= ours["won"]).all() and (ours["won"] <= ours["won_hi"]).all()
+
+
+def test_a_loss_is_no_censored_win():
+    table = cumulative_incidence(np.array([1.0, 2.0, 3.0, 4.0]), np.array(["lost", "won", "lost", "won"]))
+    assert table["won"].iloc[-1] == pytest.approx(0.5) and table["lost"].iloc[-1] == pytest.approx(0.5)
+
+
+def test_performers_are_ranked_by_what_they_add(weighed, world):
+    table = performers(weighed, world.deals.set_index("deal_id")["owner_id"]).set_index("person")
+    talent = world.parts["skill"].groupby(world.deals["owner_id"]).mean()
+    assert table["effect"].corr(talent, method="spearman") > 0.5
+    assert set(table["verdict"]) <= {"top", "below", "cannot tell"}
+    assert table["p_top"].sum() == pytest.approx(6, abs=0.01)
+    assert table["expected_wins"].sum() == pytest.approx(table["wins"].sum())
+
+
+def test_practices_tell_a_real_one_from_noise(weighed, world):
+    owner = world.deals.set_index("deal_id")["owner_id"]
+    table = practices(weighed, {"contacts": "up", "tenure_years": "up"}, owner).set_index("practice")
+    assert table.loc["contacts", "verdict"] == "differs" and table.loc["contacts", "effect"] > 0
+    turned = practices(weighed, {"contacts": "down"}, owner)
+    assert turned["effect"].iloc[0] == pytest.approx(-table.loc["contacts", "effect"], abs=0.02)
+
+
+def test_gap_and_change_sum_exactly(weighed, world):
+    gap = won_lost_gap(weighed).set_index("part")["gap"]
+    assert gap.drop("total").sum() == pytest.approx(gap["total"], abs=1e-12)
+    dates = world.deals.set_index("deal_id")["created_date"]
+    table = period_change(weighed, dates, pd.Timestamp("2025-07-01")).set_index("part")
+    after = (dates >= "2025-07-01").to_numpy()
+    won = (world.deals["outcome"] == "won").to_numpy()
+    assert table.loc["total", "points"] == pytest.approx(won[after].mean() - won[~after].mean())
+    assert table["points"].drop("total").sum() == pytest.approx(table.loc["total", "points"], abs=1e-12)
+    with pytest.raises(UsageError, match="30 are needed"):
+        period_change(weighed, dates, pd.Timestamp("2030-01-01"))
+
+
+def test_reasons_in_three_languages():
+    found = [
+        reason_family(text)
+        for text in ("too expensive", "Preis zu hoch", "价格太高", "we answered too late", None, "xyz")
+    ]
+    assert found == ["price", "price", "price", "skill", "not written", "other"]
+
+
+def test_written_reasons_against_the_model(weighed, world):
+    reasons = pd.Series("price", index=world.deals["deal_id"])
+    table = written_against_model(weighed, reasons)
+    lost = int((world.deals["outcome"] == "lost").sum())
+    assert table.loc[0, "deals"] == lost and table.loc[0, "agrees"] + table.loc[0, "no_sign"] <= lost
+
+
+def test_review_tables_speak_of_lost_deals_only(weighed, world):
+    lost = set(world.deals.loc[world.deals["outcome"] == "lost", "deal_id"])
+    kinds, surprises = typical_losses(weighed), surprise_losses(weighed)
+    assert set(kinds["deal_id"]) <= lost and kinds["deals"].sum() == len(lost)
+    assert set(surprises["deal_id"]) <= lost and (surprises["win_probability"] >= 0.6).all()
+
+
+def test_competitors_are_compared_like_for_like(weighed, world):
+    rng = np.random.default_rng(3)
+    names = pd.Series(rng.choice(["A", "B", "C"], len(world.deals)), index=world.deals["deal_id"], name="rival")
+    table = against_competitors(weighed, names)
+    assert set(table["verdict"]) == {"cannot tell"} and table["deals"].sum() == len(world.deals)
+
+
+def test_grades_keep_their_promise(world):
+    families = {"a": {"fields": ["requirements_met", "price_gap", "customer_score", "market_growth"]}}
+    families["known_at"] = dict.fromkeys(families["a"]["fields"], "creation")
+    graded = grade_leads(world.deals, families=families)
+    assert graded.grades["kept"].sum() >= 2 and graded.scores["auc_lo"] > 0.6
+    assert graded.grades.set_index("grade")["observed"].loc[["hot", "warm", "cold"]].is_monotonic_decreasing
+    with pytest.raises(DataError, match="decided leads"):
+        grade_leads(world.deals.head(100), families=families)
+
+
+def test_the_whole_post_mortem_of_a_refused_table_still_has_its_funnel():
+    deals, stages = history()
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"))
+    assert mortem.result.refused and len(mortem.tables["funnel"]) == 2
