@@ -168,9 +168,11 @@ def _normal(change: tuple | None, theta: float, p: int) -> _Own | None:
     """Returns a series' normal equations after theta and the controls are taken out; None where it is too short."""
     if change is None:
         return None
-    from scipy.signal import lfilter
-
-    dv, dx, steps = (lfilter([1.0], [1.0, -theta], part, axis=0) for part in change)
+    dv, dx, steps = change
+    whole = np.column_stack([dv, dx, steps])
+    for t in range(1, len(whole)):
+        whole[t] += theta * whole[t - 1]
+    dv, dx, steps = whole[:, 0], whole[:, 1 : 1 + p], whole[:, 1 + p :]
     dv = dv - _fitted(steps, dv)
     dx = dx - _fitted(steps, dx)
     line = _fitted(dx, dv)
