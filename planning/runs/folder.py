@@ -38,8 +38,9 @@ class Lock:
         except OSError:
             os.close(fd)
             return False
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()} {utc_now()}\n".encode())  # for people only
+        with contextlib.suppress(OSError):  # for people only; a full disk does not undo the lock
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()} {utc_now()}\n".encode())
         self._fd = fd
         return True
 

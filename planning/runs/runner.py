@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from planning import files
-from planning.errors import PlanningError
+from planning.errors import PlanningError, UsageError
 from planning.runs import emit, inputs, layout, progress, reuse
 from planning.runs.folder import RunFolder, sweep, utc_now
 from planning.runs.plan import Plan, Planned
@@ -144,6 +144,12 @@ class Running:
             with signals(lambda number, _frame: self.stop("cancelled" if number == signal.SIGINT else "interrupted")):
                 self._all_steps()
             return self._close()
+        except OSError as error:
+            self.folder.abandon()
+            raise UsageError(
+                f"{self.folder.path}: could not be written ({error.strerror or error}). Nothing finished is lost; "
+                "free space or check the disk, then run again."
+            ) from error
         except BaseException:  # the folder stays as it is; the next command marks it lost
             self.folder.abandon()
             raise

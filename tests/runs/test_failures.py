@@ -206,3 +206,16 @@ def test_a_full_disk_is_one_line_and_loses_nothing(workspace, monkeypatch, no_pa
 
 def test_settings_of_the_test_are_those_of_the_workspace(workspace):
     assert config.load(workspace.root).company.name == "Test"
+
+
+def test_a_disk_that_refuses_the_log_is_one_line_too(workspace, monkeypatch, no_pages, quick):
+    from planning.errors import UsageError
+    from planning.runs import launch, runner
+
+    def refused(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    workspace.notebook("good")
+    monkeypatch.setattr(runner.Running, "_execute", refused)
+    with pytest.raises(UsageError, match="Nothing finished is lost"):
+        launch.start("good")
