@@ -55,7 +55,7 @@ def regret(world: World, x: np.ndarray, best: float) -> float:
     return 1 - float(world.truth.value(x).sum()) / best
 
 
-def ours(world: World, *, pooling=None, pilots=None, move_limit=None, draws=200):
+def ours(world: World, *, pooling=None, pilots=None, move_limit=None, draws=400):
     """Fit and split; returns the split, the response and the CPU seconds."""
     began = time.process_time()
     response = fit_response(world.spend, world.outcome, pilots=pilots, draws=draws, pooling=pooling)
