@@ -95,6 +95,26 @@ def show_cells(step: Any, standing: Standing) -> None:
     _table(step, "cells", standing.progress.cells.drop(columns=["unique_id"]), details=True)
 
 
+def show_held(step: Any, standing: Standing) -> None:
+    """How often chances stated at this month held on past years."""
+    if standing.progress.law is None:
+        return
+    step.finding("held", *words.held(standing))
+    if standing.past is not None and len(standing.past.frame):
+        frame = standing.past.table()
+        step.tabulate(
+            "held",
+            frame,
+            headings={
+                "band": words.labels()["band"],
+                "chance": words.labels()["chance"],
+                "reached": words.labels()["reached"],
+                "n": words.cases(),
+            },
+            formats={"chance": "percent", "reached": "percent", "n": "integer"},
+        )
+
+
 def show_people(step: Any, standing: Standing) -> None:
     """Chance of every team and person, where people are known."""
     if standing.people is None:

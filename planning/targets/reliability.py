@@ -16,6 +16,7 @@ from scipy import special
 from planning.forecast.joint_forecast import JointForecast
 from planning.targets.history import Panel
 from planning.targets.outlook import horizon_of, outlook
+from planning.targets.progress import condition
 from planning.targets.year import YearLaw
 
 NOMINAL = (0.10, 0.25, 0.40, 0.50, 0.60, 0.75, 0.90)
@@ -165,3 +166,60 @@ def _sums(law: YearLaw, actual: np.ndarray, year: int) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class InYear:
+    """Past years replayed to the same month. frame: year, unique_id, chance (stated then), reached (0, 1), call (0, 1).
+
+    `call` is the hard run-rate call: last year's pace times the growth to date reaches the target.
+    """
+
+    months: int
+    frame: pd.DataFrame
+
+    @property
+    def brier(self) -> float:
+        """Mean squared distance of stated chances from what came; 0 is perfect."""
+        return float(((self.frame["chance"] - self.frame["reached"]) ** 2).mean())
+
+    @property
+    def brier_call(self) -> float:
+        """The same of the hard run-rate call."""
+        return float(((self.frame["call"] - self.frame["reached"]) ** 2).mean())
+
+    def table(self) -> pd.DataFrame:
+        """Returns per band of stated chances (`band`) their mean (`chance`), the share `reached`, and `n`."""
+        band = np.clip((self.frame["chance"] * 5).astype(int), 0, 4)
+        out = self.frame.groupby(band).agg(chance=("chance", "mean"), reached=("reached", "mean"), n=("chance", "size"))
+        names = [f"{20 * b}-{20 * b + 20} %" for b in out.index]
+        return out.assign(band=names)[["band", "chance", "reached", "n"]].reset_index(drop=True)
+
+
+def in_year(panel: Panel, months: int, *, start_month: int = 1, target: float = 0.55) -> InYear:
+    """Replays past years to the end of month `months`, each cell's target set at the chance `target` before the year."""
+    rows = []
+    for start in _starts(panel, start_month):
+        known = panel.until(start - pd.DateOffset(months=1))
+        end = start + pd.DateOffset(months=11)
+        joint = outlook(known, horizon_of(known, end)).window(start, end)
+        law = YearLaw.of(joint, start, end)
+        place = pd.Index(panel.cells["unique_id"]).get_indexer(law.cells["unique_id"])
+        at = int(panel.months.get_loc(start))
+        actual = panel.known[place, at : at + 12]
+        last = panel.known[place, at - 12 : at]
+        goal = law.quantile(1 - target)
+        later = condition(joint.select(law.cells["unique_id"]), actual[:, :months]) if months else joint
+        rest = YearLaw.of(later, later.periods[0], later.periods[-1])
+        done = actual[:, :months].sum(axis=1)
+        before = last[:, :months].sum(axis=1)
+        pace = np.divide(done, before, out=np.ones(len(done)), where=before > 0)
+        call = done + pace * last[:, months:].sum(axis=1) >= goal
+        live = (law.scale > 0) & (goal > 0)
+        part = pd.DataFrame(
+            {"year": start.year, "unique_id": law.cells["unique_id"], "chance": rest.probability(goal - done)}
+        )
+        came = (actual.sum(axis=1) >= goal).astype(float)
+        rows.append(part.assign(reached=came, call=call.astype(float))[live])
+    columns = ["year", "unique_id", "chance", "reached", "call"]
+    return InYear(months, pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns, dtype=float))

@@ -21,6 +21,7 @@ from planning.targets.pipeline import Pipeline, lift, open_pipeline, past_signal
 from planning.targets.plan import Plan
 from planning.targets.policy import policy_of
 from planning.targets.progress import Progress, progress
+from planning.targets.reliability import InYear, in_year
 from planning.targets.replan import MOVES, Replan, events_of, replan
 from planning.targets.versions import Version
 
@@ -162,6 +163,7 @@ class Standing:
     teams: pd.DataFrame | None
     pipeline: Pipeline | None
     signal: dict[str, float] | None
+    past: InYear | None = None
 
 
 def standing(step: Any) -> Standing:
@@ -170,7 +172,7 @@ def standing(step: Any) -> Standing:
     The plan is made again from what was known before the year, by the workspace's policy. step: a notebook's step with
     parameters `as_of` and `year`.
     """
-    plan, panel, sales, as_of = _planned_year(step)
+    plan, _panel, sales, as_of = _planned_year(step)
     actual = _actual(plan, sales, as_of)
     deals, stages = step.table("deals"), step.table("stage_history")
     pipeline = signal = weight = None
@@ -185,6 +187,8 @@ def standing(step: Any) -> Standing:
     if step.table("people") is not None and step.table("assignments") is not None:
         quotas = person_quotas(plan, step.table("people"), step.table("assignments"))
         people, teams = people_standing(quotas, state)
+    over = state.law is None
+    past = None if over else in_year(_panel, state.months, start_month=plan.target.policy.fiscal_year_start)
     return Standing(
         plan,
         state,
@@ -195,6 +199,7 @@ def standing(step: Any) -> Standing:
         teams,
         pipeline,
         signal,
+        past,
     )
 
 

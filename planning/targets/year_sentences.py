@@ -32,6 +32,8 @@ def labels() -> dict[str, str]:
         "name": _("Name"),
         "person_id": _("Person"),
         "quota": _("Quota"),
+        "band": _("Chance stated"),
+        "reached": _("Share reached"),
         "stage": _("Stage"),
         "win_rate": _("Win rate"),
         "n": _("Past deals"),
@@ -128,6 +130,36 @@ def progress_alt(frame: pd.DataFrame, key: str) -> str:
     """Returns the progress chart in words."""
     parts = [_("{name} {p}").format(name=row[key], p=chance(row["chance"])) for row in frame.to_dict("records")]
     return _("Chance of reaching the target: {parts}.").format(parts=listing(parts))
+
+
+def held(state: Standing) -> tuple[str, str]:
+    """Returns how often chances stated at this month held on past years, beside the hard call."""
+    past = state.past
+    if past is None or past.frame.empty:
+        return (
+            _("Chances at this month cannot be checked: no past year has three years before it"),
+            _("From four full years on, past years are replayed with what was known then."),
+        )
+    years = past.frame["year"].nunique()
+    if past.months == 0:
+        claim = _("At the start of past years the chances were off by {b} on average (Brier)").format(
+            b=number(past.brier, 3)
+        )
+    else:
+        claim = _("At this month of past years chances erred by {b} (Brier), a run-rate call by {c}").format(
+            b=number(past.brier, 3), c=number(past.brier_call, 3)
+        )
+    why = ngettext(
+        "{n} past year was replayed to the same month with only what was known then; 0 is perfect, 0.25 a coin.",
+        "{n} past years were replayed to the same month with only what was known then; 0 is perfect, 0.25 a coin.",
+        years,
+    )
+    return claim, why.format(n=number(years))
+
+
+def cases() -> str:
+    """Returns the heading of a count of cells and years."""
+    return _("Cells and years")
 
 
 def teams(frame: pd.DataFrame) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from planning.targets.annual import plan_year
 from planning.targets.pipeline import lift, open_pipeline, pipeline_signal
 from planning.targets.policy import make_policy
 from planning.targets.progress import condition, progress
+from planning.targets.reliability import in_year
 from planning.targets.replan import Event, events_of, replan, shocked, shortfall
 from planning.targets.year import YearLaw
 
@@ -174,3 +175,11 @@ def test_a_told_pipeline_moves_the_next_three_months_and_an_untold_one_nothing(p
     north = [state.by("region").set_index("region").loc["North"] for state in (plain, fuller)]
     assert east[1]["chance"] > east[0]["chance"] and east[1]["expected"] > east[0]["expected"]
     assert north[1]["expected"] == pytest.approx(north[0]["expected"])
+
+
+def test_chances_in_the_year_are_checked_on_past_years(panel):
+    start, half = (in_year(panel, months) for months in (0, 6))
+    assert half.brier < start.brier and half.brier < half.brier_call
+    assert half.frame["year"].tolist()[0] == 2022 and len(half.frame) == 5 * 12
+    assert half.table()["n"].sum() == 60 and half.table()["chance"].is_monotonic_increasing
+    assert in_year(panel.until(pd.Timestamp("2021-12-01")), 3).frame.empty
