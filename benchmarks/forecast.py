@@ -125,11 +125,14 @@ def accuracy(which: str, options: argparse.Namespace) -> None:
     """Prints the table of one data set: ours, the peers, and the ratios to the best of them."""
     scorer = Scorer(which)
     forecasts(scorer.train.head(400), horizon=2, freq=scorer.freq, jobs=1)
-    start = time.process_time()
-    ours = forecasts(scorer.train, horizon=scorer.h, freq=scorer.freq, jobs=1).frame
-    cpu = (time.process_time() - start) / len(scorer.ids) * 1e3
-    every = np.arange(len(scorer.ids))
-    lines = {"planning": {**scorer.line(ours, every), "cpu": cpu, "series": len(every)}}
+    import sklearn.ensemble  # noqa: F401  the time of the import is no series' time
+
+    every, lines = np.arange(len(scorer.ids)), {}
+    for label, with_global in (("planning, pool", False), ("planning", True)):
+        start = time.process_time()
+        ours = forecasts(scorer.train, horizon=scorer.h, freq=scorer.freq, global_model=with_global, jobs=1).frame
+        cpu = (time.process_time() - start) / len(scorer.ids) * 1e3
+        lines[label] = {**scorer.line(ours, every), "cpu": cpu, "series": len(every)}
     if options.peers:
         found = peers(which, scorer, peer_python(options.peers), options.series, options.arima)
         for model, frame in found.groupby("model", sort=False):

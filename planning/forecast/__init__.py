@@ -13,7 +13,11 @@ _HOMES = {
     "forecast": "table",
     "forecasts": "table",
     "Forecasts": "table",
-    "joint": "coherent", "JointForecast": "joint_forecast"}
+    "explain": "explanation",
+    "parameters": "explanation",
+    "joint": "coherent",
+    "JointForecast": "joint_forecast",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,7 @@ def forecast(
     sold). freq: D, W, W-SUN, MS, ME, QS, QE, YS, YE. levels: per cent of outcomes each interval holds. clean: isolated
     outliers are replaced for fitting. global_model: one model over all series is blended in where there are 300 or more
     (the same numbers every time, whatever `jobs`). Returned: one row a series and step, sorted by unique_id and ds;
-    `ds` follows the series' last value; columns mean, and lo-L, hi-L for each level. Series without any value are absent;
+    `ds` follows the series' last value; columns mean, and lo-L, hi-L for each level. Series without a value are absent;
     `forecasts` gives the report that names them. Raises DataError for a bad table, UsageError for impossible options.
 
     >>> import pandas as pd
