@@ -25,6 +25,7 @@ from planning.deals.heldout import HeldOut, held_out
 from planning.deals.prepare import Finding, Prepared, prepare
 from planning.deals.winmodel import Fit, fit
 from planning.errors import UsageError
+from planning.language import _
 
 WEIGHT_COLUMNS = ["family", "share", "lo90", "hi90", "p_zero", "band_lo", "band_hi", "n_fields", "share_abs"]
 ESTIMAND = (
@@ -226,8 +227,8 @@ def _family_findings(weights: pd.DataFrame, findings: list[Finding]) -> list[Fin
     if top["share"] <= DOMINANT or len(weights) < 2:
         return []
     pure = any(finding.rule in ("pure_id", "back_filled") for finding in findings)
-    text = f"family {top['family']} carries {top['share']:.0%} of the weight"
-    action = "Look for a field in it that is written after the fact."
+    text = _("family {x} carries {xx} of the weight").format(x=top["family"], xx=f"{top['share']:.0%}")
+    action = _("Look for a field in it that is written after the fact.")
     return [Finding("refused" if pure else "warning", "(families)", "dominant_family", text, action)]
 
 
@@ -243,7 +244,10 @@ def _answer(
     measured = set(usable.values())
     findings = findings + [
         Finding(
-            "note", f"[{name}]", "not_measured", f"family {name} has no usable field: not measured, which is not zero"
+            "note",
+            f"[{name}]",
+            "not_measured",
+            _("family {name} has no usable field: not measured, which is not zero").format(name=name),
         )
         for name in families.fields
         if name not in measured

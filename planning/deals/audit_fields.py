@@ -8,6 +8,7 @@ import pandas as pd
 from planning.deals import names
 from planning.deals.families import Families
 from planning.deals.prepare import Finding, Prepared
+from planning.language import _
 
 SAMPLE = 100_000
 ONE_FIELD_REFUSED, ONE_FIELD_REVIEW = 0.95, 0.90
@@ -43,10 +44,19 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
     column = prepared.columns[name]
     filled = 1 - column.missing
     if column.kind == "constant":
-        return [Finding("note", name, "constant", f"one value or none ({filled:.0%} filled): it separates nothing")]
+        return [
+            Finding(
+                "note",
+                name,
+                "constant",
+                _("one value or none ({filled} filled): it separates nothing").format(filled=f"{filled:.0%}"),
+            )
+        ]
     if column.kind == "text":
         return [
-            Finding("refused", name, "free_text", "free text, nearly every row differs", "Code it into a class first.")
+            Finding(
+                "refused", name, "free_text", _("free text, nearly every row differs"), _("Code it into a class first.")
+            )
         ]
     if column.kind == "id":
         return [
@@ -54,12 +64,14 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
                 "refused",
                 name,
                 "id_like",
-                f"{column.values.nunique()} values in {len(column.values)} rows: a name, not a cause",
+                _("{x} values in {n} rows: a name, not a cause").format(
+                    x=column.values.nunique(), n=len(column.values)
+                ),
             )
         ]
     if column.kind == "date":
-        text = "a date is no cause: it would call the calendar the market"
-        return [Finding("refused", name, "date", text, "Use an outside index of the period instead.")]
+        text = _("a date is no cause: it would call the calendar the market")
+        return [Finding("refused", name, "date", text, _("Use an outside index of the period instead."))]
     if column.missing > MOSTLY_MISSING:
         rows = int(column.values.notna().sum())
         return [
@@ -67,7 +79,7 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
                 "warning",
                 name,
                 "mostly_missing",
-                f"{column.missing:.1%} missing; it speaks for {rows} deals only",
+                _("{x} missing; it speaks for {rows} deals only").format(x=f"{column.missing:.1%}", rows=rows),
                 "",
                 rows,
             )
@@ -82,7 +94,12 @@ def _merged(name: str, merged: tuple[tuple[str, ...], ...]) -> list[Finding]:
     person = names.says(name, names.PERSON_WORDS)
     rule = "merged_owners" if person else "merged_spellings"
     return [
-        Finding("warning" if person else "note", name, rule, f"{len(merged)} values were spelt several ways: {shown}")
+        Finding(
+            "warning" if person else "note",
+            name,
+            rule,
+            _("{n} values were spelt several ways: {shown}").format(n=len(merged), shown=shown),
+        )
     ]
 
 
@@ -95,11 +112,13 @@ def _fill(prepared: Prepared, name: str, known_at: str | None) -> list[Finding]:
     found = []
     if len(won) >= 20 and len(lost) >= 20:
         a, b = won.mean(), lost.mean()
-        text = f"filled in {a:.1%} of won and {b:.1%} of lost deals"
+        text = _("filled in {a} of won and {b} of lost deals").format(a=f"{a:.1%}", b=f"{b:.1%}")
         if min(a, b) < 0.01 and max(a, b) > 0.05:
-            found.append(Finding("refused", name, "one_outcome_only", text, "Fill it for every deal while it is open."))
+            found.append(
+                Finding("refused", name, "one_outcome_only", text, _("Fill it for every deal while it is open."))
+            )
         elif abs(a - b) > FILL_WON_LOST:
-            found.append(Finding("refused", name, "fill_won_lost", text, "Fill it for every deal while it is open."))
+            found.append(Finding("refused", name, "fill_won_lost", text, _("Fill it for every deal while it is open.")))
     if len(waiting) >= 50 and len(won) + len(lost) >= 50:
         found += _fill_open(name, float(np.concatenate([won, lost]).mean()), float(waiting.mean()), known_at)
     return found
@@ -110,16 +129,37 @@ def _fill_open(name: str, closed: float, waiting: float, known_at: str | None) -
     outcome's."""
     if closed - waiting <= FILL_CLOSED_OPEN:
         return []
-    text = f"filled in {closed:.1%} of closed and {waiting:.1%} of open deals"
+    text = _("filled in {closed} of closed and {waiting} of open deals").format(
+        closed=f"{closed:.1%}", waiting=f"{waiting:.1%}"
+    )
     if waiting < 0.02 or (known_at or "").casefold() == "creation":
         return [
             Finding(
-                "refused", name, "fill_closed_open", f"{text}: written at closing", "Record it when it becomes known."
+                "refused",
+                name,
+                "fill_closed_open",
+                _("{text}: written at closing").format(text=text),
+                _("Record it when it becomes known."),
             )
         ]
     if known_at:
-        return [Finding("note", name, "fill_closed_open", f'{text}, as its known_at = "{known_at}" lets expect')]
-    return [Finding("warning", name, "fill_closed_open", f"{text}: written late", "State at which stage it is known.")]
+        return [
+            Finding(
+                "note",
+                name,
+                "fill_closed_open",
+                _('{text}, as its known_at = "{known_at}" lets expect').format(text=text, known_at=known_at),
+            )
+        ]
+    return [
+        Finding(
+            "warning",
+            name,
+            "fill_closed_open",
+            _("{text}: written late").format(text=text),
+            _("State at which stage it is known."),
+        )
+    ]
 
 
 def field_codes(values: pd.Series, kind: str, bins: int = 24) -> np.ndarray:
@@ -157,18 +197,20 @@ def _one_field(name: str, codes: np.ndarray, won: np.ndarray, order: np.ndarray 
     half = np.random.default_rng(0).permutation(len(won)) < len(won) // 2
     auc = (_held_out_auc(codes, won, half) + _held_out_auc(codes, won, ~half)) / 2
     found = []
-    text = f"this field alone tells won from lost with a held-out AUC of {auc:.2f}"
+    text = _("this field alone tells won from lost with a held-out AUC of {auc}").format(auc=f"{auc:.2f}")
     if auc > ONE_FIELD_REFUSED:
-        found.append(Finding("refused", name, "one_field_auc", text, "It is most likely written after the fact."))
+        found.append(Finding("refused", name, "one_field_auc", text, _("It is most likely written after the fact.")))
     elif auc > ONE_FIELD_REVIEW:
-        found.append(Finding("warning", name, "one_field_auc", text, "Check when it is written."))
+        found.append(Finding("warning", name, "one_field_auc", text, _("Check when it is written.")))
     if order is not None and len(won) >= 400:
         early = np.zeros(len(won), dtype=bool)
         early[order[: int(0.7 * len(won))]] = True
         later = _held_out_auc(codes, won, early)
         if auc - later > RANDOM_MINUS_TIME:
-            text = f"AUC {auc:.2f} on random deals but {later:.2f} on later ones: it knows the period or the batch"
-            found.append(Finding("warning", name, "random_against_time", text, "Check how and when it is filled."))
+            text = _("AUC {auc} on random deals but {later} on later ones: it knows the period or the batch").format(
+                auc=f"{auc:.2f}", later=f"{later:.2f}"
+            )
+            found.append(Finding("warning", name, "random_against_time", text, _("Check how and when it is filled.")))
     return found
 
 
@@ -187,16 +229,15 @@ def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.nd
     labels = values.value_counts().index
     worst = int(np.argmax(np.where(pure, seen, -1)))
     rows = int(seen[pure].sum())
-    text = (
-        f"{int(pure.sum())} values win nearly always or never, such as {labels[worst]!r}: "
-        f"{int(wins[worst])} of {int(seen[worst])}; {rows} deals"
+    text = _("{n} values win nearly always or never, such as {x}: {xx} of {xxx}; {rows} deals").format(
+        n=int(pure.sum()), x=f"{labels[worst]!r}", xx=int(wins[worst]), xxx=int(seen[worst]), rows=rows
     )
     if names.says(name, names.PERSON_WORDS) or len(seen) > 40:
-        return [Finding("warning", name, "pure_id", text, "Look at who creates these deals and when.", rows)]
+        return [Finding("warning", name, "pure_id", text, _("Look at who creates these deals and when."), rows)]
     always = int(seen[(seen >= PURE_ROWS) & (rate >= PURE)].sum())
     if always > 0.1 * len(won) or rows > 0.4 * len(won):
-        return [Finding("refused", name, "pure_levels", text, "Its values repeat the outcome.", rows)]
-    return [Finding("warning", name, "pure_levels", text, "Check when these values are written.", rows)]
+        return [Finding("refused", name, "pure_levels", text, _("Its values repeat the outcome."), rows)]
+    return [Finding("warning", name, "pure_levels", text, _("Check when these values are written."), rows)]
 
 
 def _round_amounts(name: str, amounts: np.ndarray, won: np.ndarray) -> list[Finding]:
@@ -210,14 +251,16 @@ def _round_amounts(name: str, amounts: np.ndarray, won: np.ndarray) -> list[Find
         if min(even.sum(), odd.sum()) >= 100:
             a, b = won[even].mean(), won[odd].mean()
             if abs(a - b) > ROUND_GAP:
-                text = f"multiples of {unit} win {a:.1%}, other amounts {b:.1%}: the amount is edited at closing"
+                text = _("multiples of {unit} win {a}, other amounts {b}: the amount is edited at closing").format(
+                    unit=unit, a=f"{a:.1%}", b=f"{b:.1%}"
+                )
                 return [
                     Finding(
                         "warning",
                         name,
                         "round_amounts",
                         text,
-                        "Use the first amount, or a class of size.",
+                        _("Use the first amount, or a class of size."),
                         int(even.sum()),
                     )
                 ]
@@ -228,8 +271,8 @@ def _zero_amounts(name: str, amounts: pd.Series) -> list[Finding]:
     zero = int((amounts == 0).sum())
     if not zero:
         return []
-    text = f"{zero} deals have an amount of zero; taken as they are"
-    return [Finding("note", name, "zero_amounts", text, "Leave it empty where it is not known.", zero)]
+    text = _("{zero} deals have an amount of zero; taken as they are").format(zero=zero)
+    return [Finding("note", name, "zero_amounts", text, _("Leave it empty where it is not known."), zero)]
 
 
 def table_refusals(families: Families, prepared: Prepared) -> list[Finding]:
@@ -238,10 +281,14 @@ def table_refusals(families: Families, prepared: Prepared) -> list[Finding]:
     for name in families.family_of:
         reason = families.refusal(name)
         if reason:
-            action = f'State [known_at] "{name}" = ... if it was known before.' if reason[0] == "no_known_at" else ""
+            action = (
+                _('State [known_at] "{name}" = ... if it was known before.').format(name=name)
+                if reason[0] == "no_known_at"
+                else ""
+            )
             found.append(Finding("refused", name, reason[0], reason[1], action))
     listed = set(families.family_of)
     for name in prepared.columns:
         if name not in listed:
-            found.append(Finding("note", name, "not_listed", "in no family, so not looked at as a cause"))
+            found.append(Finding("note", name, "not_listed", _("in no family, so not looked at as a cause")))
     return found

@@ -8,6 +8,7 @@ import pandas as pd
 
 from planning.deals import names
 from planning.deals.prepare import Finding, Prepared
+from planning.language import _
 
 TRUNCATED_SHARE = 0.05
 TRUNCATED_REFUSED = 0.10
@@ -40,11 +41,18 @@ def audit_table(prepared: Prepared) -> list[Finding]:
 
 
 def _counts(prepared: Prepared) -> list[Finding]:
-    found = []
+    found, words = [], {"still open": _("still open"), "ended without a decision": _("ended without a decision")}
     for text, count in prepared.left_out:
         if text in ("still open", "ended without a decision"):
             found.append(
-                Finding("note", "(rows)", "left_out", f"{count} deals {text}: neither won nor lost", "", count)
+                Finding(
+                    "note",
+                    "(rows)",
+                    "left_out",
+                    _("{count} deals {text}: neither won nor lost").format(count=count, text=words[text]),
+                    "",
+                    count,
+                )
             )
     return found
 
@@ -53,8 +61,10 @@ def _currencies(prepared: Prepared) -> list[Finding]:
     for name, column in prepared.columns.items():
         if names.says(name, r"currenc|币种") and column.kind == "category" and column.values.nunique() > 1:
             shown = ", ".join(f"{k} {v}" for k, v in column.values.value_counts().head(5).items())
-            text = f"amounts are in {column.values.nunique()} currencies ({shown}) and are not comparable"
-            return [Finding("warning", name, "mixed_currencies", text, "Convert amounts to one currency first.")]
+            text = _("amounts are in {x} currencies ({shown}) and are not comparable").format(
+                x=column.values.nunique(), shown=shown
+            )
+            return [Finding("warning", name, "mixed_currencies", text, _("Convert amounts to one currency first."))]
     return []
 
 
@@ -67,8 +77,8 @@ def _impossible(created: pd.Series, closed: pd.Series) -> list[Finding]:
             "fault",
             "(dates)",
             "closed_before_created",
-            f"{wrong} deals were closed before they were created",
-            "Correct the dates.",
+            _("{wrong} deals were closed before they were created").format(wrong=wrong),
+            _("Correct the dates."),
             wrong,
         )
     ]
@@ -85,8 +95,10 @@ def _future(closed: pd.Series, created: pd.Series | None, prepared: Prepared) ->
     late = int((won & (closed > limit).to_numpy()).sum())
     if not late:
         return []
-    text = f"{late} won deals have a close date after {limit:%Y-%m-%d}, long after the newest deal was created"
-    return [Finding("fault", "(dates)", "future_close", text, "A won deal has been closed: correct the date.", late)]
+    text = _("{late} won deals have a close date after {limit}, long after the newest deal was created").format(
+        late=late, limit=f"{limit:%Y-%m-%d}"
+    )
+    return [Finding("fault", "(dates)", "future_close", text, _("A won deal has been closed: correct the date."), late)]
 
 
 def _truncation(created: pd.Series, closed: pd.Series) -> list[Finding]:
@@ -108,11 +120,11 @@ def _truncation(created: pd.Series, closed: pd.Series) -> list[Finding]:
     if share < TRUNCATED_SHARE:
         return []
     severity = "refused" if share >= TRUNCATED_REFUSED else "warning"
-    text = (
-        f"no deal closed before {first:%Y-%m-%d} is here, but {int(before.sum())} created before it are: by the cycle "
-        f"times of the others about {missing:,.0f} earlier closings are missing ({share:.0%}), the quick ones first"
-    )
-    return [Finding(severity, "(rows)", "truncation", text, "Export all deals by creation date.", int(before.sum()))]
+    text = _(
+        "no deal closed before {first} is here, but {n} created before it are: by the cycle times of the others "
+        "about {missing} earlier closings are missing ({share}), the quick ones first"
+    ).format(first=f"{first:%Y-%m-%d}", n=int(before.sum()), missing=f"{missing:,.0f}", share=f"{share:.0%}")
+    return [Finding(severity, "(rows)", "truncation", text, _("Export all deals by creation date."), int(before.sum()))]
 
 
 def _backfilled(created: pd.Series, closed: pd.Series, won: np.ndarray) -> list[Finding]:
@@ -122,11 +134,10 @@ def _backfilled(created: pd.Series, closed: pd.Series, won: np.ndarray) -> list[
         return []
     a, b = won[same].mean(), won[~same].mean()
     severity = "refused" if same.mean() >= BACKFILLED_REFUSED and abs(a - b) > 0.2 else "warning"
-    text = (
-        f"{same.mean():.0%} of the deals were created and closed on one day and win {a:.1%}, the others "
-        f"{b:.1%}: typed in afterwards"
-    )
-    return [Finding(severity, "(rows)", "back_filled", text, "Record deals when they begin.", int(same.sum()))]
+    text = _(
+        "{x} of the deals were created and closed on one day and win {a}, the others {b}: typed in afterwards"
+    ).format(x=f"{same.mean():.0%}", a=f"{a:.1%}", b=f"{b:.1%}")
+    return [Finding(severity, "(rows)", "back_filled", text, _("Record deals when they begin."), int(same.sum()))]
 
 
 def _young(prepared: Prepared, created: pd.Series) -> list[Finding]:
@@ -136,10 +147,9 @@ def _young(prepared: Prepared, created: pd.Series) -> list[Finding]:
     waiting = (prepared.outcomes.state == "open") & young
     if young.sum() < 50 or waiting.sum() < 0.3 * young.sum():
         return []
-    text = (
-        f"of {int(young.sum())} deals created in the last 90 days {int(waiting.sum())} are still open; the "
-        f"closed ones are the quick ones"
+    text = _("of {n} deals created in the last 90 days {nx} are still open; the closed ones are the quick ones").format(
+        n=int(young.sum()), nx=int(waiting.sum())
     )
     return [
-        Finding("note", "(rows)", "young_cohorts", text, "Compare cohorts after the same time.", int(waiting.sum()))
+        Finding("note", "(rows)", "young_cohorts", text, _("Compare cohorts after the same time."), int(waiting.sum()))
     ]

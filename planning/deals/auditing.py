@@ -11,6 +11,8 @@ import pandas as pd
 from planning.deals import audit_fields, audit_tables, names
 from planning.deals.families import Families, as_families, check_against
 from planning.deals.prepare import Finding, Prepared, prepare
+from planning.deals.vocabulary import after_the_fact
+from planning.language import _
 
 FINDING_COLUMNS = ["severity", "field", "rule", "evidence", "action", "rows"]
 ORDER = {"fault": 0, "refused": 1, "warning": 2, "note": 3}
@@ -65,7 +67,9 @@ def run_audit(prepared: Prepared, families: Families | None) -> list[Finding]:
 def _by_name(prepared: Prepared) -> list[Finding]:
     reasons = {name: names.closing_by_name(name) for name in prepared.columns}
     return [
-        Finding("refused", name, "name_after_the_fact", f"its name says {reason}")
+        Finding(
+            "refused", name, "name_after_the_fact", _("its name says {reason}").format(reason=after_the_fact(reason))
+        )
         for name, reason in reasons.items()
         if reason
     ]

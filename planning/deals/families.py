@@ -29,7 +29,9 @@ from pathlib import Path
 import pandas as pd
 
 from planning.deals import names
+from planning.deals.vocabulary import after_the_fact
 from planning.errors import ConfigError, UsageError, did_you_mean
+from planning.language import _
 
 CLOSING = {
     "closing",
@@ -67,13 +69,15 @@ class Families:
         """Why a field may not be a cause by this table alone: (rule, evidence), or None."""
         known = str(self.known_at.get(name, "")).strip()
         if not known:
-            return "no_known_at", "no known_at is stated for it"
+            return "no_known_at", _("no known_at is stated for it")
         if known.casefold() in CLOSING:
-            return "known_at_closing", f'known only at closing (known_at = "{known}")'
+            return "known_at_closing", _('known only at closing (known_at = "{known}")').format(known=known)
         reason = names.closing_by_name(name)
         if reason and name not in self.trust:
             return "name_after_the_fact", (
-                f'its name says {reason}, against known_at = "{known}"; add it to [trust] fields if it truly is'
+                _(
+                    'its name says {reason}, against known_at = "{known}"; add it to [trust] fields if it truly is'
+                ).format(reason=after_the_fact(reason), known=known)
             )
         return None
 

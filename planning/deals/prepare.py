@@ -13,6 +13,7 @@ from planning.deals import names
 from planning.deals.columns import Column, read_column
 from planning.deals.outcomes import Outcomes, plain_value, read_outcomes
 from planning.errors import DataError, UsageError, did_you_mean
+from planning.language import _
 
 DEAL_ID = "deal_id"
 
@@ -127,8 +128,10 @@ def _repeated_rows(deals: pd.DataFrame, findings: list, left_out: list) -> np.nd
     count = int(repeated.sum())
     if count:
         left_out.append(("repeated rows", count))
-        evidence = f"{count} of {len(deals)} rows repeat another row in every column; each was counted once"
-        findings.append(Finding("warning", "(rows)", "repeated_rows", evidence, "Export each deal once.", count))
+        evidence = _("{count} of {n} rows repeat another row in every column; each was counted once").format(
+            count=count, n=len(deals)
+        )
+        findings.append(Finding("warning", "(rows)", "repeated_rows", evidence, _("Export each deal once."), count))
     return ~repeated
 
 
@@ -148,19 +151,27 @@ def _repeated_ids(
     keep[older] = False
     if contradicting.any():
         example = ids[contradicting].iloc[0]
-        text = (
-            f"{int((states > 1).sum())} ids are both won and lost (such as {example}); their "
-            f"{int(contradicting.sum())} rows are left out"
+        text = _("{n} ids are both won and lost (such as {example}); their {nx} rows are left out").format(
+            n=int((states > 1).sum()), example=example, nx=int(contradicting.sum())
         )
         findings.append(
             Finding(
-                "fault", id_field, "contradicting_outcomes", text, "Settle which one holds.", int(contradicting.sum())
+                "fault",
+                id_field,
+                "contradicting_outcomes",
+                text,
+                _("Settle which one holds."),
+                int(contradicting.sum()),
             )
         )
         left_out.append(("one deal, two outcomes", int(contradicting.sum())))
     if older.any():
-        text = f"{int(older.sum())} rows share their id with a later row; the last row of each id was kept"
-        findings.append(Finding("warning", id_field, "repeated_ids", text, "Export one row a deal.", int(older.sum())))
+        text = _("{n} rows share their id with a later row; the last row of each id was kept").format(
+            n=int(older.sum())
+        )
+        findings.append(
+            Finding("warning", id_field, "repeated_ids", text, _("Export one row a deal."), int(older.sum()))
+        )
         left_out.append(("older rows of the same deal", int(older.sum())))
     _two_owners(deals, ids, shared, findings)
     return keep
@@ -172,5 +183,5 @@ def _two_owners(deals: pd.DataFrame, ids: pd.Series, shared: np.ndarray, finding
             owners = deals.loc[shared, name].groupby(ids[shared].astype(str)).nunique()
             count = int((owners > 1).sum())
             if count:
-                text = f"{count} deals are listed under two owners; the last one was kept"
-                findings.append(Finding("warning", name, "two_owners", text, "State who led the deal.", count))
+                text = _("{count} deals are listed under two owners; the last one was kept").format(count=count)
+                findings.append(Finding("warning", name, "two_owners", text, _("State who led the deal."), count))

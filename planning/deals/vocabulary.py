@@ -118,3 +118,43 @@ def left_out_done(reason: str) -> str:
     if reason in ("repeated rows", "older rows of the same deal"):
         return _("each deal counted once")
     return _("in no weight; counted in the funnel") if "still open" in reason or "without" in reason else _("not used")
+
+
+def after_the_fact(reason: str) -> str:
+    """Returns why a name says that a field is written after the fact."""
+    known = {
+        "the reason or the outcome itself": _("the reason or the outcome itself"),
+        "a running time up to the end": _("a running time up to the end"),
+        "a running count up to the end": _("a running count up to the end"),
+        "written at or after closing": _("written at or after closing"),
+        "the last state, overwritten until the end": _("the last state, overwritten until the end"),
+        "a judgement written after talking": _("a judgement written after talking"),
+    }
+    return known.get(reason, reason)
+
+
+def severity_name(word: str) -> str:
+    """Returns the severity of a finding as a word."""
+    known = {"fault": _("fault"), "refused": _("refused"), "warning": _("warning"), "note": _("note")}
+    return known.get(word, word)
+
+
+def rule_name(rule: str) -> str:
+    """Returns the rule of a finding as words."""
+    known = {
+        "no_known_at": _("no known_at stated"), "known_at_closing": _("known only at closing"),
+        "name_after_the_fact": _("name says after the fact"), "one_field_auc": _("tells the outcome alone"),
+        "one_outcome_only": _("filled for one outcome only"), "fill_won_lost": _("filled differently for won and lost"),
+        "fill_closed_open": _("filled at closing"), "random_against_time": _("knows its period"),
+        "pure_id": _("nearly pure id"), "pure_levels": _("nearly pure values"), "round_amounts": _("round amounts"),
+        "zero_amounts": _("amounts of zero"), "constant": _("constant"), "free_text": _("free text"),
+        "id_like": _("a name, not a cause"), "date": _("a date"), "mostly_missing": _("mostly missing"),
+        "merged_spellings": _("spellings merged"), "merged_owners": _("owners merged"), "not_listed": _("in no family"),
+        "repeated_rows": _("repeated rows"), "repeated_ids": _("repeated ids"), "two_owners": _("two owners"),
+        "contradicting_outcomes": _("two outcomes"), "left_out": _("left out"), "truncation": _("truncated export"),
+        "back_filled": _("typed in afterwards"), "young_cohorts": _("young deals"),
+        "future_close": _("future close date"),
+        "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
+        "dominant_family": _("one family dominates"), "not_measured": _("not measured"),
+    }  # fmt: skip
+    return known.get(rule, rule)

@@ -275,6 +275,10 @@ def _table(
     step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *, details: bool = False, title: str = ""
 ) -> None:
     headings = vocabulary.labels()
+    if "rule" in frame:
+        frame = frame.assign(rule=[vocabulary.rule_name(rule) for rule in frame["rule"]])
+    if "severity" in frame:
+        frame = frame.assign(severity=[vocabulary.severity_name(word) for word in frame["severity"]])
     step.tabulate(
         name, frame.reset_index(drop=True), title=title, headings={c: headings[c] for c in frame if c in headings},
         formats={c: kind for c, kind in formats.items() if c in frame}, details=details,

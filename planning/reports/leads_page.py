@@ -8,6 +8,7 @@ import pandas as pd
 
 from planning import charts
 from planning.deals import lead_sentences as sentences
+from planning.deals import vocabulary
 from planning.language import interval, number, percent
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def show_open(step: Any, graded: LeadGrades) -> None:
 def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *, details: bool = False) -> None:
     words = sentences.labels()
     shown = frame.reset_index(drop=True)
+    if "rule" in shown:
+        shown = shown.assign(rule=[vocabulary.rule_name(rule) for rule in shown["rule"]])
     if "grade" in shown:
         shown = shown.assign(grade=[sentences.grade_name(grade) for grade in shown["grade"]])
     if "kept" in shown:
