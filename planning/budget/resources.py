@@ -112,3 +112,69 @@ def differences(old: pd.DataFrame, new: pd.DataFrame, keys: list[str], amount: s
     changed = changed[changed["change"] != 0]
     order = changed["change"].abs().sort_values(ascending=False, kind="stable").index
     return changed.loc[order].reset_index(drop=True)
+
+
+def people_years(people: pd.DataFrame, years: list[int]) -> pd.DataFrame:
+    """Return full-time years of work by region and year: region, year, fte; ramping months count half.
+
+    people : canonical table with start_date, end_date, fte, ramp_months, region (missing columns: here all year, full
+    time).
+    """
+    rows = []
+    table = people[people["region"].notna()]
+    fte = table["fte"].fillna(1.0) if "fte" in table.columns else pd.Series(1.0, index=table.index)
+    ramp = table["ramp_months"].fillna(0.0) if "ramp_months" in table.columns else pd.Series(0.0, index=table.index)
+    long_ago, never = pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")
+    start = pd.to_datetime(table["start_date"]).fillna(long_ago) if "start_date" in table.columns else long_ago
+    end = pd.to_datetime(table["end_date"]).fillna(never) if "end_date" in table.columns else never
+    start, end = (pd.Series(v, index=table.index) for v in (start, end))
+    for year in years:
+        months = pd.date_range(f"{year}-01-01", periods=12, freq="MS")
+        worked = pd.Series(0.0, index=table.index)
+        for month in months:
+            here = (start <= month) & (end >= month)
+            ramping = month < start + pd.to_timedelta(ramp * 30.44, unit="D")
+            worked += here * np.where(ramping, 0.5, 1.0) / 12
+        total = (worked * fte).groupby(table["region"]).sum()
+        rows += [(region, year, float(value)) for region, value in total.items()]
+    return pd.DataFrame(rows, columns=["region", "year", "fte"])
+
+
+def target_needs(
+    targets: pd.DataFrame, sales: pd.DataFrame, people: pd.DataFrame | None, *, years: int = 3
+) -> pd.DataFrame:
+    """Return what the targets need by region: people (full-time years) and material and purchased goods (sales less
+    margin).
+
+    targets : region, amount (the year to come); sales : canonical. Ratios are those of the latest ``years`` full
+    years, each region's own; regions whose ratio cannot be formed are absent. Columns as in `needs`.
+    """
+    dated = sales.assign(year=pd.to_datetime(sales["ds"]).dt.year)
+    months = dated.groupby("year")["ds"].nunique()
+    full = [int(y) for y in months[months >= months.max()].index][-years:]
+    amounts = dated[dated["year"].isin(full)].groupby(["region", "year"])["amount"].sum()
+    ratios = []
+    if people is not None and "region" in people.columns and len(full) >= 2:
+        worked = people_years(people, full).set_index(["region", "year"])["fte"]
+        ratios += _own_ratios("people", worked, amounts)
+    if "margin" in sales.columns and len(full) >= 2:
+        known = dated[dated["year"].isin(full) & dated["margin"].notna()]
+        cost = (known["amount"] - known["margin"]).groupby([known["region"], known["year"]]).sum()
+        base = known.groupby(["region", "year"])["amount"].sum()
+        ratios += _own_ratios("material", cost, base)
+    if not ratios:
+        return pd.DataFrame(columns=["region", "resource", "need", "lo", "hi", "available", "gap"])
+    return needs(targets, pd.DataFrame(ratios))
+
+
+def _own_ratios(resource: str, amount: pd.Series, sales: pd.Series) -> list[dict]:
+    rows = []
+    for region in sorted(set(amount.index.get_level_values(0)) & set(sales.index.get_level_values(0))):
+        own = amount[region]
+        try:
+            ratio, spread = ratio_of(own, sales[region])
+        except DataError:
+            continue
+        there = float(own.iloc[-1]) if resource == "people" else np.nan
+        rows.append({"resource": resource, "region": region, "ratio": ratio, "spread": spread, "available": there})
+    return rows

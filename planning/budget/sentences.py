@@ -221,6 +221,11 @@ def labels() -> dict[str, str]:
         "curves": _("Response curves"),
         "frontier": _("Return over the total budget"),
         "summary": _("Key figures"),
+        "resource": _("Resource"),
+        "need": _("Needed"),
+        "available": _("There today"),
+        "gap": _("To add"),
+        "needs": _("What the target needs"),
         "quarters": _("Quarters"),
         "category": _("Category"),
         "q1": _("Q1"),
@@ -304,3 +309,22 @@ def target_alt(rows: list[tuple[float, float]], currency: str) -> str:
     """Return the alternative text of the chance over the budget."""
     parts = [_("{budget}: {chance}").format(budget=money(b, currency), chance=chance(p)) for b, p in rows]
     return "; ".join(parts)
+
+
+def resource_words() -> dict[str, str]:
+    """Return the words of the resources a target needs."""
+    return {"people": _("people, full-time years"), "material": _("material and purchased goods")}
+
+
+def needs_finding(people: float, there: float) -> str:
+    """Return how many people the target needs against those there; NaN where people are not recorded."""
+    if math.isnan(people):
+        return _("What the target needs in material")
+    return _("The target needs {need} full-time sales people; {there} are there").format(
+        need=number(people, 1), there=number(there, 1)
+    )
+
+
+def needs_why() -> str:
+    """Return how needs were found."""
+    return _("Each region's own ratio to sales over the last years, with the 80 % interval of one more year.")

@@ -13,6 +13,7 @@ from planning import charts
 from planning.budget import sentences
 from planning.budget.effects import target_chance
 from planning.budget.regional import RegionalBudget
+from planning.budget.resources import target_needs
 from planning.language import money, percent
 from planning.reports import budget_workbook
 
@@ -162,6 +163,29 @@ def show_target(step: Any, budget: RegionalBudget, currency: str) -> Any:
     formats |= dict.fromkeys(("chance_as_now", "chance_best"), "probability")
     headings = {name: words[name] for name in table.columns}
     return step.tabulate("target_table", table, title=words["target"], headings=headings, formats=formats, details=True)
+
+
+def show_needs(step: Any, budget: RegionalBudget, people: Any) -> Any:
+    """Shows what the annual target needs in people and material by region, where targets are there."""
+    if budget.refused or not step.has("annual_targets", "cells"):
+        return None
+    cells = step.result("annual_targets", "cells")
+    if "region" not in cells.columns:
+        return None
+    targets = cells.groupby("region", as_index=False)["target"].sum().rename(columns={"target": "amount"})
+    table = target_needs(targets, step.table("sales"), people)
+    if not len(table):
+        return None
+    words, staff = sentences.labels(), table[table["resource"] == "people"]
+    need, there = (float(staff[c].sum()) if len(staff) else float("nan") for c in ("need", "available"))
+    step.finding("needs", sentences.needs_finding(need, there), sentences.needs_why())
+    named = table.assign(resource=table["resource"].map(sentences.resource_words()))
+    headings = {name: words[name] for name in ("region", "resource", "need", "available", "gap")}
+    headings |= {"lo": words["return_lo"], "hi": words["return_hi"]}
+    formats = dict.fromkeys(("need", "lo", "hi", "available", "gap"), "number")
+    return step.tabulate(
+        "needs", named, title=words["needs"], headings=headings, formats=formats, details=len(named) > 12
+    )
 
 
 def keep_workbook(step: Any, budget: RegionalBudget, spend_lines: Any, currency: str) -> Any:

@@ -122,3 +122,27 @@ def test_budget_table_and_differences_are_exact_to_the_cent():
     assert round(table["year"].sum() * 100) == 14111
     changed = resources.differences(cells, cells.assign(proposed=[100.01, 30.00, 8.00]), ["region", "line"], "proposed")
     assert changed["change"].tolist() == [-3.33, 0.23]
+
+
+def test_people_years_count_months_worked_and_half_while_ramping():
+    people = pd.DataFrame(
+        {
+            "region": ["N", "N", "S"], "start_date": ["2019-01-01", "2025-07-01", "2019-01-01"],
+            "end_date": [None, None, "2025-06-30"], "fte": [1.0, 1.0, 0.5], "ramp_months": [0, 2, 0],
+        }
+    )  # fmt: skip
+    table = resources.people_years(people, [2025]).set_index("region")["fte"]
+    assert table["N"] == pytest.approx(1 + (2 * 0.5 + 4) / 12) and table["S"] == pytest.approx(0.25)
+
+
+def test_needs_of_the_target_use_each_regions_own_ratio():
+    days = pd.date_range("2023-01-01", "2025-12-01", freq="MS")
+    sales = pd.DataFrame({"ds": np.tile(days, 2), "region": np.repeat(["N", "S"], 36), "amount": 100.0})
+    sales["margin"] = np.where(sales["region"] == "N", 40.0, 25.0)
+    people = pd.DataFrame({"region": ["N", "N", "S"], "start_date": "2019-01-01", "end_date": None, "fte": 1.0})
+    targets = pd.DataFrame({"region": ["N", "S"], "amount": [2400.0, 1200.0]})
+    table = resources.target_needs(targets, sales, people).set_index(["resource", "region"])
+    assert table.loc[("people", "N"), "need"] == pytest.approx(4.0) and table.loc[
+        ("people", "N"), "gap"
+    ] == pytest.approx(2.0)
+    assert table.loc[("material", "S"), "need"] == pytest.approx(900.0)
