@@ -12,8 +12,7 @@ _WHERE = {
     "decompose": "plan",
     "person_quotas": "people",
     "read_policy": "policy",
-    "outlook": "outlook",
-    "reliability": "reliability",
+    "plan_year": "annual",
 }
 __all__ = list(_WHERE)
 

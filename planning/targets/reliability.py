@@ -197,7 +197,7 @@ class InYear:
 
 
 def in_year(panel: Panel, months: int, *, start_month: int = 1, target: float = 0.55) -> InYear:
-    """Replays past years to the end of month `months`, each cell's target set at the chance `target` before the year."""
+    """Replays past years to the end of month `months`, each cell's target set before the year at chance `target`."""
     rows = []
     for start in _starts(panel, start_month):
         known = panel.until(start - pd.DateOffset(months=1))
