@@ -142,6 +142,7 @@ def accuracy(which: str, options: argparse.Namespace) -> None:
             mine = ours[ours["unique_id"].isin(frame["unique_id"].unique())]
             same = scorer.line(mine, rows)
             lines[model]["our OWA / its"] = same["OWA"] / lines[model]["OWA"]
+            lines[model]["our MSIS / its"] = same["MSIS"] / lines[model]["MSIS"]
             lines[model]["its cpu / ours"] = lines[model]["cpu"] / cpu
     print(f"\n{which}: {len(every)} series, horizon {scorer.h}")
     print(pd.DataFrame(lines).T.round(3).to_string())

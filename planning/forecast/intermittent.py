@@ -34,13 +34,17 @@ def is_intermittent(y: np.ndarray, season: int) -> bool:
 
 
 def has_ended(y: np.ndarray, season: int) -> bool:
-    """Tells whether the zeros at the end outlast two seasons, or half a season and three times the longest gap."""
+    """Tells whether the zeros at the end outlast two seasons, or half a season and three times the longest gap.
+
+    Three periods at least; of days, whose season is a week, four weeks: a shop closes for a holiday.
+    """
     sold = np.flatnonzero(y != 0)
     if not len(sold):
         return False
     silent = len(y) - 1 - int(sold[-1])
     gap = int(np.diff(sold).max()) - 1 if len(sold) > 1 else 0
-    return silent >= max(2 * season, 3) or silent > max(3 * gap, season / 2, 3)
+    patience = 28 if season == 7 else max(season / 2, 3)
+    return silent >= max(2 * season, patience) or silent > max(3 * gap, patience)
 
 
 def smoothed(y: np.ndarray, alpha: float) -> float:

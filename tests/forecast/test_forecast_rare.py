@@ -1,0 +1,95 @@
+"""Intermittent demand, ended series, short series and slips, by cases one can solve in the head."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planning.forecast import forecast, intermittent, short
+from planning.forecast.cleaning import clean
+from planning.forecast.panel import Panel
+
+RNG = np.random.default_rng(6)
+
+
+def panel(rows, freq="MS"):
+    return Panel.of_wide([str(k) for k in range(len(rows))], np.array(rows, float), freq, "2026-12-01")
+
+
+@pytest.mark.parametrize(
+    ("y", "m", "rare"),
+    [([0, 0, 3, 0, 0, 5, 0, 2], 12, True), ([1, 2, 3, 4, 0, 2, 3, 4], 12, False), ([0, -1, 0, 3, 0, 0], 12, False),
+     ([5, 5, 5, 5, 5, 0, 0] * 5, 7, False), ([0, 0, 0], 12, False)],
+)  # fmt: skip
+def test_what_counts_as_intermittent(y, m, rare):
+    assert intermittent.is_intermittent(np.array(y, float), m) is rare
+
+
+@pytest.mark.parametrize(
+    ("y", "m", "ended"),
+    [([4] * 20 + [0] * 6, 12, False), ([4] * 20 + [0] * 7, 12, True), ([4, 0, 0, 0] * 6 + [0] * 4, 12, False),
+     ([4] * 60 + [0] * 10, 7, False), ([4] * 60 + [0] * 30, 7, True), ([0] * 9, 12, False)],
+)  # fmt: skip
+def test_when_a_series_has_ended(y, m, ended):
+    assert bool(intermittent.has_ended(np.array(y, float), m)) is ended
+
+
+def test_hurdle_quantiles_of_a_fair_coin_over_one_size():
+    y = np.array([0, 7] * 200, dtype=float)
+    found = intermittent.hurdle_quantiles(y, np.array([0.1, 0.3, 0.7, 0.99]))
+    assert found.tolist() == [0, 0, 7, 7]
+
+
+def test_count_quantiles_are_those_of_the_negative_binomial():
+    from scipy.stats import nbinom
+
+    y = RNG.negative_binomial(2, 0.4, 400).astype(float)
+    chance, size = intermittent.tsb(y, 0.1, 0.1)
+    mean = chance * size
+    weight = 0.5 ** (np.arange(400)[::-1] / 30)
+    variance = np.average((y - mean) ** 2, weights=weight)
+    levels = np.array([0.05, 0.5, 0.9, 0.995])
+    want = nbinom.ppf(levels, mean**2 / (variance - mean), mean / variance)
+    np.testing.assert_array_equal(intermittent.count_quantiles(y, levels), want)
+
+
+def test_intervals_of_intermittent_demand_hold():
+    counts = np.where(RNG.random((150, 110)) < 0.4, RNG.poisson(3, (150, 110)) + 1, 0)
+    ds = pd.date_range("2024-01-07", periods=104, freq="W")
+    rows = [pd.DataFrame({"unique_id": f"{k:03d}", "ds": ds, "y": y[:104]}) for k, y in enumerate(counts)]
+    found = forecast(pd.concat(rows), horizon=6, freq="W")
+    actual = counts[:, 104:].ravel()
+    assert np.mean((actual >= found["lo-95"]) & (actual <= found["hi-95"])) > 0.9
+    assert found["mean"].mean() == pytest.approx(1.6, rel=0.15) and (found["lo-80"] >= 0).all()
+
+
+def test_a_new_series_takes_the_season_of_the_panel():
+    steps = np.arange(60)
+    wave = np.exp(0.3 * np.sin(2 * np.pi * steps / 12))
+    ds = pd.date_range("2022-01-01", periods=60, freq="MS")
+    old = [pd.DataFrame({"unique_id": f"o{k}", "ds": ds, "y": 50 * (k + 1) * wave}) for k in range(6)]
+    new = pd.DataFrame({"unique_id": "new", "ds": ds[-3:], "y": 1000 * wave[-3:]})
+    found = forecast(pd.concat([*old, new]), horizon=12, freq="MS").set_index("unique_id").loc["new", "mean"]
+    want = 1000 * np.exp(0.3 * np.sin(2 * np.pi * np.arange(60, 72) / 12))
+    np.testing.assert_allclose(found, want, rtol=0.03)
+
+
+def test_profiles_of_parts_join_to_the_profile_of_the_whole():
+    rows = panel(100 + RNG.random((8, 40)))
+    scale = np.ones(8)
+    whole = short.profile(rows, scale)
+    parts = [short.profile(rows.take(np.arange(k, k + 4)), scale[:4]) for k in (0, 4)]
+    joined = short.Profile.merge(parts)
+    np.testing.assert_allclose(joined.season(), whole.season())
+    assert joined.drift() == pytest.approx(whole.drift()) and joined.relative == pytest.approx(whole.relative)
+
+
+def test_only_values_that_stand_alone_are_replaced():
+    y = 100 + RNG.normal(0, 1, (3, 40))
+    y[0, 30] = 400
+    y[1, 29:31] = 400
+    y[2, 30:] = 400
+    found = clean(panel(y), np.ones(3, bool))
+    assert found.at.tolist() == [30] and found.panel.flat[30] == pytest.approx(100, abs=3)
+    assert found.shift.tolist()[0] == 0 and found.shift.tolist()[2] == 10
+    kept = clean(panel(y), np.ones(3, bool), replace_outliers=False)
+    np.testing.assert_array_equal(kept.panel.flat, y.ravel())
