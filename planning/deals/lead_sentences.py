@@ -88,8 +88,18 @@ def refusal() -> tuple[str, str]:
     """Returns the refusal's headline and lede."""
     return (
         _("These leads cannot be graded yet"),
-        _("At least 400 decided leads and one field known when they came in are needed; below is what was found."),
+        _(
+            "At least 400 decided leads and fields that were known when they came in, and that tell them apart, "
+            "are needed."
+        ),
     )
+
+
+def coin_flip(scores: dict[str, Any]) -> str:
+    """Returns that the grades do no better than chance on later leads."""
+    return _(
+        "Tried on later leads, the fields do no better than a coin flip: AUC {auc}, 90 % interval {range}."
+    ).format(auc=number(scores["auc"], 2), range=interval(scores["auc_lo"], scores["auc_hi"], lambda x: number(x, 2)))
 
 
 def cannot_tell(scores: dict[str, Any]) -> tuple[str, str]:

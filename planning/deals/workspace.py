@@ -12,6 +12,7 @@ from planning.deals import casemix, change, funnel, lostdeals, reasons
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
 from planning.deals.grading import Grading, grade_leads
+from planning.deals.lead_sentences import coin_flip
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, snapshot
 from planning.errors import DataError
@@ -171,6 +172,15 @@ def at_creation(families: Families) -> Families:
     return Families({family: members for family, members in fields.items() if members}, known, families.trust)
 
 
+def _no_grades(grading: Grading) -> str:
+    """Why grades would mislead: a coin flip on later leads, or an export that misses the quick ones; else empty."""
+    found = grading.findings
+    cut = found[(found["rule"] == "truncation") & (found["severity"] == "refused")]
+    if not grading.scores["auc_lo"] > 0.5:
+        return coin_flip(grading.scores)
+    return "" if cut.empty else str(cut["evidence"].iloc[0])
+
+
 def grade_workspace(
     deals: pd.DataFrame, families: Families, as_of: pd.Timestamp, *, hot: float = 0.2, cold: float = 0.5
 ) -> LeadGrades:
@@ -188,6 +198,9 @@ def grade_workspace(
         grading = grade_leads(rows, families=families, hot=hot, cold=cold)
     except DataError as error:
         return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), str(error), left_out)
+    reason = _no_grades(grading)
+    if reason:
+        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
     waiting = deals.loc[(deals["outcome"] == "open"), "deal_id"]
     leads = grading.leads[grading.leads["deal_id"].isin(waiting)]
     keep = [name for name in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if name in deals]

@@ -152,12 +152,15 @@ def _context(checked: Checked, frame: pd.DataFrame, source: Source) -> Context:
 def _read_fields(checked: Checked, frame: pd.DataFrame, context: Context) -> str:
     """Reads every matched column into the canonical frame; returns the currency the cells or headers state."""
     currencies, columns, said = [], {}, []
+    left = list(checked.match.theirs.values())
     for each in checked.fields:
         theirs = checked.match.theirs.get(each.name)
         if theirs is None:
             continue
-        # Taken out of the raw frame at once: a file of hundreds of MB is not held twice.
-        read = read_column(each, frame.pop(theirs), theirs, context)
+        # Taken out of the raw frame at its last use: a file of hundreds of MB is not held twice.
+        left.remove(theirs)
+        raw = frame[theirs] if theirs in left else frame.pop(theirs)
+        read = read_column(each, raw, theirs, context)
         columns[each.name] = read.values
         currencies += [read.currency] if read.currency else []
         said += [read.said] if read.said else []
@@ -299,5 +302,3 @@ def _sum_to(checked: Checked, period: str) -> None:
 
 def _total(values: pd.Series) -> float:
     return values.sum(min_count=1)
-
-
