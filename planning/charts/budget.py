@@ -28,7 +28,7 @@ def allocation(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = Fa
     columns.append(Column(_("verdict"), list(frame["verdict_text"]), style.MUTED))
     with style.house():
         places = place_rows(ax, list(frame["label"]), narrow=narrow, columns=columns, above=16)
-        value_axis(ax, 0.0, 1.06 * max(now.max(), then.max(), 1e-9), write)
+        value_axis(ax, 0.0, (1.2 if narrow else 1.06) * max(now.max(), then.max(), 1e-9), write)
         ax.hlines(places, now, then, color=colours, linewidth=2.5)
         ax.plot(now, places, "o", color=style.PAPER, markeredgecolor=style.NOW, markeredgewidth=2, markersize=9)
         for x, y, colour in zip(then, places, colours, strict=True):
@@ -50,8 +50,8 @@ def _first_row_words(ax: Axes, now: float, then: float, place: float, *, below: 
     later = then >= now
     for x, text, colour, left in ((now, _("now"), style.MUTED, later), (then, _("proposed"), style.PLAN, not later)):
         ax.annotate(
-            text, (x, place), xytext=(-4 if left else 4, -22 if below else 13), textcoords="offset points",
-            ha="right" if left else "left", fontsize=12, color=colour, annotation_clip=False,
+            text, (x, place), textcoords="offset points",
+            xytext=(-9 if left else 9, -4) if below else (-4 if left else 4, 13), ha="right" if left else "left", fontsize=12, color=colour, annotation_clip=False,
         )  # fmt: skip
 
 

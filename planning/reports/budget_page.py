@@ -179,13 +179,15 @@ def show_needs(step: Any, budget: RegionalBudget, people: Any) -> Any:
     words, staff = sentences.labels(), table[table["resource"] == "people"]
     need, there = (float(staff[c].sum()) if len(staff) else float("nan") for c in ("need", "available"))
     step.finding("needs", sentences.needs_finding(need, there), sentences.needs_why())
-    named = table.assign(resource=table["resource"].map(sentences.resource_words()))
-    headings = {name: words[name] for name in ("region", "resource", "need", "available", "gap")}
-    headings |= {"lo": words["return_lo"], "hi": words["return_hi"]}
-    formats = dict.fromkeys(("need", "lo", "hi", "available", "gap"), "number")
-    return step.tabulate(
-        "needs", named, title=words["needs"], headings=headings, formats=formats, details=len(named) > 12
-    )
+    for name, kind in (("people", "ratio"), ("material", "money")):
+        part = table[table["resource"] == name].dropna(axis="columns", how="all").drop(columns="resource")
+        if len(part):
+            headings = {c: words[c] for c in ("region", "need", "available", "gap") if c in part.columns}
+            headings |= {"lo": words["return_lo"], "hi": words["return_hi"]}
+            formats = {c: kind for c in ("need", "lo", "hi", "available", "gap") if c in part.columns}
+            title = f"{words['needs']}: {sentences.resource_words()[name]}"
+            step.tabulate(f"needs_{name}", part, title=title, headings=headings, formats=formats)
+    return None
 
 
 def keep_workbook(step: Any, budget: RegionalBudget, spend_lines: Any, currency: str) -> Any:
