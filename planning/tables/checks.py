@@ -13,16 +13,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from planning.errors import Fault
-from planning.language import _, listing, ngettext
+from planning.language import _, listing
 from planning.tables.canonical import Checked
-from planning.tables.numbers import distinct_texts
-from planning.tables.raw import is_text, shown
+from planning.tables.panel_checks import first_only, gaps_in_panel, jumping_sums, other_units, repeated
+from planning.tables.raw import shown
 
 EARLIEST = pd.Timestamp("1950-01-01")
 LATEST = pd.Timestamp("2150-01-01")
-JUMP = 5.0  # a total this many times larger or smaller than the year before jumps
-OTHER_UNIT = 300.0  # a cell this many times its series' median was likely written in another unit
 COMPARED = 100_000  # repeated keys up to which whole rows are compared
 ORDERED = {
     "deals": [("created_date", "closed_date", "deal")],
@@ -65,7 +62,7 @@ def repeated_keys(checked: Checked) -> None:
     key = checked.key
     if not key or any(f.key == "yes" and f.required and f.name not in key for f in checked.fields):
         return
-    again = _again(checked.frame[key])
+    again = repeated(checked.frame[key])
     if not again.any():
         return
     values = checked.frame[key].iloc[int(np.flatnonzero(again)[0])]
@@ -81,28 +78,6 @@ def repeated_keys(checked: Checked) -> None:
         fix += _(' Or have rows of a key added up: sum_to = "month" in [sources.{table}].').format(table=checked.name)
     found = _("the key {key} stands in row {row} already").format(key=named, row=checked.rows[first])
     checked.say(again, None, found, fix)
-
-
-def _again(frame: pd.DataFrame) -> np.ndarray:
-    """Tells which rows repeat an earlier one; each column's codes go into one number, to spare memory."""
-    combined = np.zeros(len(frame), np.int64)
-    for name in frame.columns:
-        column = frame[name]
-        if is_text(column):
-            codes, distinct = distinct_texts(column)
-        else:
-            codes, distinct = pd.factorize(column)
-        if combined.max(initial=0) > 2**62 // (len(distinct) + 1):
-            combined = pd.factorize(combined)[0]
-        combined *= len(distinct) + 1
-        combined += codes
-        combined += 1
-    # Sorting needs a third of the memory of a hash table.
-    order = np.argsort(combined, kind="stable")
-    combined = combined[order]
-    again = np.zeros(len(order), bool)
-    again[order[1:][combined[1:] == combined[:-1]]] = True
-    return again
 
 
 def _cell(value: object) -> str:
@@ -167,124 +142,6 @@ def same_but_for_case(checked: Checked) -> None:
                 checked.say(odd, checked.match.theirs.get(each.name), found, fix, "warning")
 
 
-def _panel(checked: Checked) -> tuple[str, list[str]] | None:
-    """Returns the day and the series keys of the tables that are panels over time."""
-    day = {"sales": "ds", "spend": "period"}.get(checked.name)
-    if day is None or not {day, "amount"} <= set(checked.frame) or checked.count("fault"):
-        return None
-    return day, [name for name in checked.key if name != day]
-
-
-def gaps_in_panel(checked: Checked) -> None:
-    """Months (or weeks) missing between the first and the last of a series."""
-    panel = _panel(checked)
-    if panel is None or not panel[1]:
-        return
-    day, keys = panel
-    days = checked.frame[day]
-    distinct = np.sort(days.unique())
-    if len(distinct) < 3:
-        return
-    place = pd.Series(np.searchsorted(distinct, days.to_numpy()), index=days.index)
-    groups = place.groupby([checked.frame[name] for name in keys], dropna=False)
-    counted = pd.DataFrame({"span": groups.max() - groups.min() + 1, "n": groups.nunique()})
-    gaps = counted[counted["span"] > counted["n"]]
-    missing = int((gaps["span"] - gaps["n"]).sum())
-    if missing:
-        worst = (gaps["span"] - gaps["n"]).idxmax()
-        name = " / ".join(map(str, worst if isinstance(worst, tuple) else (worst,)))
-        count = int((gaps["span"] - gaps["n"]).max())
-        found = ngettext(
-            "{n} period is missing inside {gaps} of {all} series, most in {name} ({most})",
-            "{n} periods are missing inside {gaps} of {all} series, most in {name} ({most})",
-            missing,
-        ).format(n=f"{missing:,}", gaps=f"{len(gaps):,}", all=f"{len(counted):,}", name=name, most=count)
-        fix = _("They are treated as gaps; write the rows if they were lost.")
-        checked.faults.append(Fault(checked.label, None, None, found, fix, "warning"))
-    _missing_everywhere(checked, distinct)
-
-
-def _only(checked: Checked, equal: dict[str, object]) -> np.ndarray:
-    """A mask of the first row with these values (the first row of all for none), so that one fault is said."""
-    mask = np.ones(len(checked.frame), bool)
-    for name, value in equal.items():
-        mask &= (checked.frame[name] == value).to_numpy()
-    first = np.zeros(len(mask), bool)
-    first[np.flatnonzero(mask)[:1]] = True
-    return first
-
-
-def _missing_everywhere(checked: Checked, distinct: np.ndarray) -> None:
-    """A whole period that no series has."""
-    steps = np.diff(distinct.astype("datetime64[D]").astype(int))
-    usual = float(np.median(steps))
-    if usual < 1:
-        return
-    for at in np.flatnonzero(steps > 1.6 * usual)[:3]:
-        before, after = (pd.Timestamp(distinct[i]) for i in (at, at + 1))
-        found = _("no row at all between {before} and {after}").format(before=_cell(before), after=_cell(after))
-        day = "ds" if checked.name == "sales" else "period"
-        checked.say(_only(checked, {day: after}), day, found, _("Export the missing periods too."), "warning")
-
-
-def jumping_sums(checked: Checked) -> None:
-    """A month's total far above or below the year around it: rows twice, missing, or in another currency."""
-    panel = _panel(checked)
-    if panel is None:
-        return
-    day, _keys = panel
-    months = checked.frame[day].dt.to_period("M")
-    totals = checked.frame["amount"].groupby(months).sum()
-    if len(totals) < 6:
-        return
-    usual = totals.rolling(13, center=True, min_periods=4).median()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (totals / usual).where(usual > 0)
-    for month, times in ratio[(ratio > JUMP) | (ratio < 1 / JUMP)].head(3).items():
-        found = _("the total of {month} is {times} times that of the months around it")
-        found = found.format(month=month, times=f"{times:,.2g}")
-        first = _only(checked, {day: checked.frame[day][months == month].iloc[0]})
-        fix = _("Look for rows that are there twice, missing, or in another unit.")
-        checked.say(first, "amount", found, fix, "warning")
-
-
-def other_units(checked: Checked) -> None:
-    """Single rows hundreds of times above or below their own series: written in thousands, or not."""
-    panel = _panel(checked)
-    if panel is None or not panel[1]:
-        return
-    size = checked.frame["amount"].abs().where(checked.frame["amount"] != 0)
-    groups = size.groupby([checked.frame[name] for name in panel[1]], dropna=False)
-    usual = groups.transform("median")
-    enough = groups.transform("count") >= 12
-    ratio = size / usual
-    odd = ((ratio > OTHER_UNIT) & enough).to_numpy()
-    if odd.any():
-        at = int(np.flatnonzero(odd)[0])
-        found = _("{value} is {times} times the middle of its own series")
-        found = found.format(value=f"{checked.frame['amount'].iloc[at]:,.0f}", times=f"{ratio.iloc[at]:,.0f}")
-        fix = _("Mixed units? Write all rows in one unit.")
-        checked.say(odd, checked.match.theirs.get("amount", "amount"), found, fix, "warning")
-    _regions_apart(checked, panel[1])
-
-
-def _regions_apart(checked: Checked, keys: list[str]) -> None:
-    """One region's rows about a thousand times smaller or larger than every other region's: mixed units."""
-    if "region" not in keys:
-        return
-    size = checked.frame["amount"].abs().where(checked.frame["amount"] != 0)
-    middle = size.groupby(checked.frame["region"]).median().dropna().sort_values()
-    if len(middle) < 3:
-        return
-    for region, others in ((middle.index[0], middle.iloc[1:]), (middle.index[-1], middle.iloc[:-1])):
-        times = middle[region] / others.median()
-        if others.max() / others.min() < 50 and not 1 / OTHER_UNIT < times < OTHER_UNIT:
-            found = _("the rows of {region} are {times} times those of the other regions")
-            found = found.format(region=region, times=f"{times:,.2g}")
-            fix = _("Mixed units? Write all regions in one unit.")
-            checked.say(_only(checked, {"region": region}), "amount", found, fix, "warning")
-
-
 def shares_add_up(checked: Checked) -> None:
     """What people answer for in one cell and at one time may not be more than the whole."""
     if checked.name != "assignments" or checked.count("fault") or "share" not in checked.frame:
@@ -300,7 +157,7 @@ def shares_add_up(checked: Checked) -> None:
         found = _("the shares of {cell} add up to {sum}; cells above 1: {n}")
         found = found.format(cell=names, sum=f"{over.iloc[0]:.2f}", n=len(over))
         fix = _("Shares of one cell add up to 1 at most.")
-        checked.say(_only(checked, {}), "share", found, fix, "warning")
+        checked.say(first_only(checked, {}), "share", found, fix, "warning")
 
 
 RULES: tuple[Callable[[Checked], None], ...] = (

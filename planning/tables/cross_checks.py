@@ -10,7 +10,7 @@ import pandas as pd
 from planning.language import _, ngettext
 from planning.tables.canonical import Checked
 from planning.tables.raw import listing_of, near, shown
-from planning.tables.schema import Reference, references
+from planning.tables.schema import DIMENSIONS, Reference, references
 
 LISTED = 4
 
@@ -49,11 +49,12 @@ def orphans(tables: Mapping[str, Checked], reference: Reference) -> None:
 
 
 def _fix(one: Checked, reference: Reference, name: str, known: np.ndarray, share: float) -> str:
-    if share > 0.9:
+    dimension = reference.field in DIMENSIONS
+    if share > 0.9 and not dimension:
         text = _("Hardly any value fits: are these names where {table} has identifiers, or the reverse?")
         return text.format(table=reference.to_table)
     fix = _("Add it to {table}, or correct it.").format(table=reference.to_table)
-    if reference.field in ("region", "line", "customer_type"):
+    if dimension:
         fix = _("Correct it, or say what it means: [sources.{table}.values.{field}]")
         fix = fix.format(table=one.name, field=reference.field)
     return f"{near(name, known[:5000])} {fix}".strip()
