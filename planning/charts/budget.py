@@ -51,7 +51,8 @@ def _first_row_words(ax: Axes, now: float, then: float, place: float, *, below: 
     for x, text, colour, left in ((now, _("now"), style.MUTED, later), (then, _("proposed"), style.PLAN, not later)):
         ax.annotate(
             text, (x, place), textcoords="offset points",
-            xytext=(-9 if left else 9, -4) if below else (-4 if left else 4, 13), ha="right" if left else "left", fontsize=12, color=colour, annotation_clip=False,
+            xytext=(-9 if left else 9, -4) if below else (-4 if left else 4, 13),
+            ha="right" if left else "left", fontsize=12, color=colour, annotation_clip=False,
         )  # fmt: skip
 
 
