@@ -154,73 +154,69 @@ def _summary(book: Any, content: WorkbookContent, style: _Styles) -> None:
 
 
 def _margin(book, content: WorkbookContent, style: _Styles, at: _Columns, name: str, key: str, frame: Any) -> None:
-    from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
-
+    """One key: sums by its values, for the year, each month and each quarter, as formulas over the plan sheet."""
     labels, sheet = content.labels, book.add_worksheet(_name(name))
-    plan = "'" + _name(labels["plan"]).replace("'", "''") + "'"
-    position = content.keys.index(key)
-    heads = [
-        content.key_names[position],
-        labels["last_year"],
-        labels["expected"],
-        labels["target"],
-        labels["growth"],
-        labels["chance"],
-    ]
+    own = content.key_names[content.keys.index(key)]
+    facts = [labels[word] for word in ("last_year", "expected", "target", "growth", "chance")]
     sheet.write_string(0, 0, f"{name} · {labels['unit']}", style.title)
-    for column, text in enumerate([*heads, *content.month_names]):
+    for column, text in enumerate([own, *facts, *content.month_names, *content.quarter_names]):
         sheet.write_string(HEADER, column, text, style.head if column == 0 else style.head_right)
-    letter = xl_col_to_name(at.first_key + position)
-    names = f"{plan}!${letter}${at.top + 1}:${letter}${at.bottom + 1}"
-    minor = content.months / 10**content.digits
     group = content.cells[key].astype(str).to_numpy()
-    last = HEADER + len(frame)
     for row, line in enumerate(frame.to_dict("records"), start=HEADER + 1):
-        sheet.write_string(row, 0, str(line[key]), style.text)
-        sheet.write_number(row, 1, line["last_year"], style.whole)
-        sheet.write_number(row, 2, line["expected"], style.whole)
-        _sum_if(sheet, row, 3, plan, names, at.target, at, line["target"], style.whole)
-        growth = line["growth"]
-        sheet.write_formula(
-            row, 4, f'=IF(B{row + 1}>0,D{row + 1}/B{row + 1}-1,"")', style.signed, growth if growth == growth else ""
-        )
-        sheet.write_number(row, 5, line["attainment_probability"], style.percent)
-        sums = minor[group == str(line[key])].sum(axis=0)
-        for month, value in enumerate(sums):
-            _sum_if(
-                sheet,
-                row,
-                6 + month,
-                plan,
-                names,
-                at.first_month + month,
-                at,
-                round(value, content.digits),
-                style.whole,
-            )
-    sheet.write_string(last + 1, 0, labels["total"], style.total)
-    for column in [1, 2, 3, *range(6, 6 + len(content.month_names))]:
-        span = f"{xl_rowcol_to_cell(HEADER + 1, column)}:{xl_rowcol_to_cell(last, column)}"
-        values = (
-            minor.sum(axis=0)[column - 6]
-            if column > 5
-            else frame[["last_year", "expected", "target"][column - 1]].sum()
-        )
-        sheet.write_formula(last + 1, column, f"=SUM({span})", style.total_whole, round(float(values), content.digits))
-    sheet.write_blank(last + 1, 5, None, style.total)
-    base = float(frame["last_year"].sum())
-    sheet.write_formula(
-        last + 1,
-        4,
-        f'=IF(B{last + 2}>0,D{last + 2}/B{last + 2}-1,"")',
-        style.total_signed,
-        float(frame["target"].sum()) / base - 1 if base > 0 else "",
-    )
-    sheet.set_column(0, 0, _width([*frame[key], heads[0]], 12))
-    sheet.set_column(1, 5 + len(content.month_names), _width([f"{frame['target'].sum():,.0f}"], 11))
+        months = content.months[group == str(line[key])].sum(axis=0)
+        _margin_row(sheet, row, line, key, months, content, style, at)
+    _margin_total(sheet, frame, content, style)
+    columns = 6 + len(content.month_names) + len(content.quarter_names)
+    sheet.set_column(0, 0, _width([*frame[key], own], 12))
+    sheet.set_column(1, columns - 1, _width([f"{frame['target'].sum():,.0f}"], 11))
     sheet.freeze_panes(HEADER + 1, 1)
     sheet.repeat_rows(HEADER)
     _protected(sheet)
+
+
+def _margin_row(sheet, row: int, line: dict, key: str, months: Any, content, style: _Styles, at: _Columns) -> None:
+    from xlsxwriter.utility import xl_col_to_name
+
+    plan = "'" + _name(content.labels["plan"]).replace("'", "''") + "'"
+    letter = xl_col_to_name(at.first_key + content.keys.index(key))
+    names = f"{plan}!${letter}${at.top + 1}:${letter}${at.bottom + 1}"
+    unit = 10**content.digits
+    sheet.write_string(row, 0, str(line[key]), style.text)
+    sheet.write_number(row, 1, round(line["last_year"], content.digits), style.whole)
+    sheet.write_number(row, 2, round(line["expected"], content.digits), style.whole)
+    _sum_if(sheet, row, 3, plan, names, at.target, at, int(months.sum()) / unit, style.whole)
+    growth = line["growth"] if line["growth"] == line["growth"] else ""
+    sheet.write_formula(row, 4, f'=IF(B{row + 1}>0,D{row + 1}/B{row + 1}-1,"")', style.signed, growth)
+    sheet.write_number(row, 5, line["attainment_probability"], style.percent)
+    for month, value in enumerate(months):
+        _sum_if(sheet, row, 6 + month, plan, names, at.first_month + month, at, int(value) / unit, style.whole)
+    _quarters(sheet, row, months, content, style.whole)
+
+
+def _margin_total(sheet, frame: Any, content: WorkbookContent, style: _Styles) -> None:
+    from xlsxwriter.utility import xl_rowcol_to_cell
+
+    last, unit = HEADER + len(frame), 10**content.digits
+    months = content.months.sum(axis=0)
+    values = {1: float(frame["last_year"].sum()), 2: float(frame["expected"].sum()), 3: int(months.sum()) / unit}
+    values |= {6 + month: int(value) / unit for month, value in enumerate(months)}
+    sheet.write_string(last + 1, 0, content.labels["total"], style.total)
+    for column, value in values.items():
+        span = f"{xl_rowcol_to_cell(HEADER + 1, column)}:{xl_rowcol_to_cell(last, column)}"
+        sheet.write_formula(last + 1, column, f"=SUM({span})", style.total_whole, round(value, content.digits))
+    growth = values[3] / values[1] - 1 if values[1] > 0 else ""
+    sheet.write_formula(last + 1, 4, f'=IF(B{last + 2}>0,D{last + 2}/B{last + 2}-1,"")', style.total_signed, growth)
+    sheet.write_blank(last + 1, 5, None, style.total)
+    _quarters(sheet, last + 1, months, content, style.total_whole)
+
+
+def _quarters(sheet, row: int, months: Any, content: WorkbookContent, style: Any) -> None:
+    from xlsxwriter.utility import xl_rowcol_to_cell
+
+    for quarter in range(len(content.quarter_names)):
+        span = f"{xl_rowcol_to_cell(row, 6 + 3 * quarter)}:{xl_rowcol_to_cell(row, 8 + 3 * quarter)}"
+        value = int(months[3 * quarter : 3 * quarter + 3].sum()) / 10**content.digits
+        sheet.write_formula(row, 6 + len(months) + quarter, f"=SUM({span})", style, value)
 
 
 def _sum_if(sheet, row, column, plan, names, source, at, value, style) -> None:

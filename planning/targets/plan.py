@@ -55,6 +55,7 @@ class Plan:
             "binding": list(self.binding),
             "lost_to_capacity": round(float(goal.attainable.lost["lost"].sum()), digits),
             "adjustment_weight": round(goal.adjusted.weight, 9),
+            "final": goal.standing.final,
             "departments_missing": list(goal.standing.missing),
             "departments_rejecting": list(goal.standing.rejected),
             "seed": goal.seed,

@@ -31,6 +31,7 @@ class WorkbookContent:
     cells: pd.DataFrame
     months: np.ndarray
     month_names: tuple[str, ...]
+    quarter_names: tuple[str, ...]
     margins: list[tuple[str, str, pd.DataFrame]]
     digits: int
     currency: str
@@ -64,6 +65,7 @@ def workbook_content(plan: Plan, version: Version) -> WorkbookContent:
         months=version.months,
         margins=margins,
         month_names=tuple(language.month(pd.Timestamp(period)) for period in version.periods),
+        quarter_names=tuple(_("Quarter {n}").format(n=n) for n in range(1, len(version.periods) // 3 + 1)),
         digits=version.digits,
         currency=version.currency,
         meta=meta,

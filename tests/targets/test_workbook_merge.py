@@ -9,6 +9,7 @@ import numpy as np
 import openpyxl
 import pytest
 
+from planning import language
 from planning.errors import DataError, UsageError
 from planning.reports.plan_workbook import read_workbook, writer
 from planning.targets import merge, versions
@@ -46,6 +47,10 @@ def test_the_sheet_opens_with_right_totals_without_calculating(folder, plan):
     book = openpyxl.load_workbook(folder / "plan.xlsx", data_only=True)
     total = book["Plan"].cell(5 + len(plan.cells), TARGET).value
     assert total == pytest.approx(plan.summary()["total"], abs=0.005)
+    east = [cell.value for cell in book["By Region"][5]]
+    assert sum(east[18:22]) == pytest.approx(east[3], abs=0.005) and sum(east[6:18]) == pytest.approx(
+        east[3], abs=0.005
+    )
     assert book["By Region"].cell(5, 4).value == pytest.approx(plan.by("region")["target"].iloc[0], abs=0.005)
 
 
@@ -199,3 +204,12 @@ def test_a_file_saved_by_libreoffice_reads_the_same(folder):
     subprocess.run([*words, folder / "plan.xlsx"], check=True, capture_output=True, timeout=120)
     result = merged(folder, out / "plan.xlsx")
     assert result.changes.empty and np.array_equal(result.months, versions.load(folder).months)
+
+
+def test_a_chinese_workbook_comes_back_the_same(folder, plan):
+    version = versions.load(folder)
+    with language.use("zh"):
+        writer(plan, version)(folder / "zh.xlsx")
+    book = openpyxl.load_workbook(folder / "zh.xlsx")
+    assert book.sheetnames[0] == "摘要" and book["按区域"].protection.sheet
+    assert merged(folder, folder / "zh.xlsx").changes.empty
