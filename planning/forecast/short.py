@@ -18,6 +18,7 @@ import numpy as np
 from planning.forecast.panel import Panel
 
 FADE = 0.8
+BARELY_A_SEASON = 1.2  # the models start to speak, and cannot tell season from trend yet
 DONOR_SEASONS = 8
 MOST_DONORS = 20_000
 USUAL_RELATIVE = float(np.log(0.2))
@@ -98,7 +99,8 @@ def shares(lengths: np.ndarray, season: int, least: int) -> np.ndarray:
 
 def length_factor(lengths: np.ndarray, season: int) -> np.ndarray:
     """Returns how much wider the errors of a short series are than those of a long one of its scale."""
-    return np.sqrt(1.0 + (season + 1.0) / (np.maximum(lengths, 1) + 3.5))
+    barely = (lengths >= season) & (lengths < 1.2 * season) & (season > 1)
+    return np.sqrt(1.0 + (season + 1.0) / (np.maximum(lengths, 1) + 3.5)) * np.where(barely, BARELY_A_SEASON, 1.0)
 
 
 def forecast_short(y: np.ndarray, last: int, horizon: int, season: np.ndarray, drift: float) -> np.ndarray:
