@@ -74,10 +74,12 @@ def _numbers(field: Field, column: pd.Series, theirs: str, context: Context) -> 
     if read.bad.any():
         found = _("{cell} is no number").format(cell=shown(_first(column, read.bad)))
         context.say(read.bad, theirs, found, _number_fix(column, read.bad))
-    if read.not_finite.any():
-        cell = shown(_first(column, read.not_finite))
+    values, not_finite = read.values, read.not_finite
+    if not_finite.any():
+        cell = shown(_first(column, not_finite))
         found = _("{cell} is not a finite figure a company can have").format(cell=cell)
-        context.say(read.not_finite, theirs, found, _("Write the number, or leave the cell empty."))
+        context.say(not_finite, theirs, found, _("Write the number, or leave the cell empty."))
+        values = np.where(not_finite, np.nan, values)
     if read.nan_text:
         found = ngettext(
             "{n} cell says NaN, NULL or the like and was read as empty",
@@ -88,7 +90,7 @@ def _numbers(field: Field, column: pd.Series, theirs: str, context: Context) -> 
     _mixed_units(read.units, column, theirs, context)
     currency = _one_currency(read.currencies, theirs, context)
     factor, header_currency = header_unit(theirs)
-    values = np.where(read.not_finite, np.nan, read.values) * factor
+    values = values * factor if factor != 1 else values
     said = _("{column}: times {factor}").format(column=theirs, factor=f"{factor:,.0f}") if factor != 1 else ""
     if field.type == "rate":
         values = _rates(values, "%" in read.units, theirs, context)

@@ -67,7 +67,8 @@ class Numbers:
     @property
     def not_finite(self) -> np.ndarray:
         """Where a number is infinite or too large to be a figure of a company."""
-        return np.isinf(self.values) | (np.abs(np.nan_to_num(self.values)) > LARGEST)
+        with np.errstate(invalid="ignore"):
+            return (self.values > LARGEST) | (self.values < -LARGEST)
 
 
 def to_numbers(column: pd.Series, decimal: str = ".", thousands: str = "") -> Numbers:
