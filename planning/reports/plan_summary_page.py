@@ -17,14 +17,17 @@ from planning.reports import summary_sentences as sentences
 
 KEY_NUMBERS = {"annual_targets": ("commit", "target", "stretch", "last_year"), "demand_forecast": ("expected",)}
 MOST_LINES = 8
+# Two forecasts whose chances differ by less are told as one.
+ALIKE = 0.05
 
 
 @dataclass
 class Parts:
-    """What the parts of the plan left: their manifests, and the currency amounts are in."""
+    """What the parts of the plan left: their manifests, the currency, and what must be said open before all else."""
 
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     currency: str = ""
+    open_first: list[tuple[str, str]] = field(default_factory=list)
 
     def said(self, notebook: str) -> bool:
         """Whether a part was run and gave an answer it stands by."""
@@ -108,10 +111,52 @@ def show_forecast(step: Any, parts: Parts) -> Any:
     last = frame.loc[frame["actual"].notna(), "actual"].iloc[-1]
     first = frame[frame["mean"].notna()].iloc[0]
     figures = [language.money(float(x), parts.currency) for x in (last, first["mean"], first["lo-80"], first["hi-80"])]
-    return step.chart(
+    step.chart(
         "forecast", charts.fan, frame, alt=sentences.fan_alt(*figures), title=sentences.fan_title(settings.plan.year),
         currency=parts.currency,
     )  # fmt: skip
+    return _show_second_view(step, parts, joint, frame)
+
+
+def _show_second_view(step: Any, parts: Parts, joint: Any, fan: pd.DataFrame) -> Any:
+    """Says what the monthly forecast alone makes of the target, where the plan rests on another one.
+
+    Two forecasts on one page must not look like one: the board reads both expectations and both chances.
+    """
+    if not (parts.said("annual_targets") and step.has("annual_targets", "summary")):
+        return None
+    plan = step.result("annual_targets", "summary").iloc[0]
+    view = second_view(joint, fan, float(plan["target"]), int(plan["year"]), step.settings.calendar.fiscal_year_start)
+    chance = float(plan["attainment_probability"])
+    if view is None or abs(view["chance"] - chance) < ALIKE:
+        return None
+    parts.open_first.append(sentences.two_forecasts(chance, view["chance"], int(plan["year"])))
+    text = sentences.second_view(
+        language.money(view["expected"], parts.currency), language.money(float(plan["expected"]), parts.currency),
+        view["chance"], int(plan["year"]),
+    )  # fmt: skip
+    return step.text("second_view", text)
+
+
+def second_view(
+    joint: Any, fan: pd.DataFrame, target: float, year: int, start_month: int = 1
+) -> dict[str, float] | None:
+    """Returns `expected` sales of the year and the `chance` of `target` under a monthly joint forecast.
+
+    fan: the total's `ds, actual`; months of the year that are over count as sold. None where the forecast does not
+    reach the end of the year.
+    """
+    from planning.forecast import outlook
+
+    months = outlook.year_months(year, start_month)
+    sold = fan.loc[fan["ds"].isin(months) & fan["actual"].notna(), "actual"]
+    to_come = int(joint.periods.isin(months).sum())
+    if not to_come or len(sold) + to_come < len(months):
+        return None
+    ahead = joint.window(months[0], months[-1])
+    done = float(sold.sum())
+    expected = done + float(ahead.quantile(["total"], (0.5,), total=True)["mean"].iloc[0])
+    return {"expected": expected, "chance": float(ahead.probability(target - done))}
 
 
 def show_cells(step: Any, parts: Parts) -> Any:
@@ -203,7 +248,7 @@ def show_limits(step: Any, parts: Parts) -> Any:
     """Says what each missing part leaves open, then what the others do, and what all of them left out."""
     missing = [sentences.missing_part(name) for name in sentences.PARTS if name not in parts.manifests]
     open_ = [(one["question"], one["answer"]) for m in parts.manifests.values() for one in m.get("cannot_tell", [])]
-    for question, answer in list(dict.fromkeys([*missing, *open_]))[:MOST_LINES]:
+    for question, answer in list(dict.fromkeys([*parts.open_first, *missing, *open_]))[:MOST_LINES]:
         step.cannot_tell(question, answer)
     lines = {one["reason"]: one for m in parts.manifests.values() for one in m.get("left_out", []) if one["rows"]}
     for one in lines.values():

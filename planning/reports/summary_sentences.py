@@ -88,6 +88,26 @@ def fan_alt(last: str, first: str, lo: str, hi: str) -> str:
     ).format(last=last, first=first, span=language.interval(lo, hi, str))
 
 
+def second_view(monthly: str, yearly: str, chance: float, year: int) -> str:
+    """Returns what the monthly forecast makes of the plan's target, beside the plan's own expectation."""
+    return _(
+        "This monthly forecast expects {monthly} for {year}; the plan rests on a yearly one that expects {yearly} "
+        "after adjustments and limits. By the monthly one alone the chance of the target is {chance}."
+    ).format(monthly=monthly, yearly=yearly, year=year, chance=language.chance(chance))
+
+
+def two_forecasts(plan: float, monthly: float, year: int) -> tuple[str, str]:
+    """Returns the question two forecasts leave open, and what tells them apart."""
+    how = _(
+        "The yearly one gives the target a chance of {plan}, the monthly one {monthly}. Both were tried on past years; "
+        "sales of the first months of {year} tell them apart. Until then count on the lower chance."
+    )
+    return (
+        _("Which of two forecasts is nearer"),
+        how.format(plan=language.chance(plan), monthly=language.chance(monthly), year=year),
+    )
+
+
 def bridge_title() -> str:
     """Returns the caption of the bridge."""
     return _("From last year to the target")

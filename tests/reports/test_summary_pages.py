@@ -183,3 +183,49 @@ def test_weights_are_drawn_with_their_intervals(tmp_path):
     )
     assert said["answer"] == "Fit leads"
     assert "Product fit 70\u202f%" in said["charts"]["deals"]["alt"]
+
+
+def one_cell_forecast(mean, error):
+    """Twelve months of 2027 for one cell and the total; past errors of +-`error` a month that move together."""
+    from planning.forecast.joint_forecast import JointForecast
+
+    errors = np.array([np.full((2, 12), error), np.full((2, 12), -error)], dtype="float32")
+    cells = pd.DataFrame({"unique_id": ["A", "total"], "level": ["region", "total"], "region": ["A", "total"]})
+    return JointForecast(
+        cells=cells, periods=pd.date_range("2027-01-01", periods=12, freq="MS"), mean=np.full((2, 12), float(mean)),
+        errors=errors, weights=np.array([0.5, 0.5]), df=np.inf, keys=("region",), bottom=np.array([True, False]),
+        nonnegative=np.array([True, True]), meta={},
+    )  # fmt: skip
+
+
+def test_the_monthly_forecasts_own_chance_of_the_target():
+    fan = pd.DataFrame({"ds": pd.to_datetime(["2026-12-01"]), "actual": [9.0]})
+    view = plan_summary_page.second_view(one_cell_forecast(10, 1.0), fan, 120.0, 2027)
+    assert view == {"expected": pytest.approx(120.0), "chance": pytest.approx(0.5)}
+    # A month together of +-1 makes a year of +-12: one scale above the mean leaves 16 %.
+    above = plan_summary_page.second_view(one_cell_forecast(10, 1.0), fan, 132.0, 2027)
+    assert above["chance"] == pytest.approx(0.1587, abs=1e-3)
+    assert plan_summary_page.second_view(one_cell_forecast(10, 1.0), fan, 120.0, 2028) is None
+    # From July on, half of the fiscal year 2027 lies beyond the forecast.
+    assert plan_summary_page.second_view(one_cell_forecast(10, 1.0), fan, 120.0, 2027, 7) is None
+
+
+def test_two_forecasts_on_one_page_do_not_look_like_one(tmp_path):
+    sections = [("total", "chart", "total")]
+    manifests = {
+        "annual_targets": part("annual_targets", "We aim for €132"),
+        "demand_forecast": part("demand_forecast", "We expect €120", sections=sections),
+    }
+    plan = pd.DataFrame([{"year": 2027, "target": 132.0, "attainment_probability": 0.55, "expected": 131.0}])
+    tables = {("annual_targets", "summary"): plan, ("demand_forecast", "joint"): one_cell_forecast(10, 1.0)}
+    history = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=36, freq="MS"), "region": "A", "amount": 10.0})
+    step = Recorder(tmp_path, tables, sales=history)
+    own, step.manifest = step.manifest, manifests.get
+    parts = plan_summary_page.gather(step)
+    step.manifest = own
+    plan_summary_page.show_answer(step, parts)
+    plan_summary_page.show_forecast(step, parts)
+    plan_summary_page.show_limits(step, parts)
+    assert "chance of the target is 16\u202f%" in own["sentences"]["second_view"]
+    first = own["cannot_tell"][0]
+    assert first["question"] == "Which of two forecasts is nearer" and "55\u202f%" in first["answer"]
