@@ -188,12 +188,20 @@ def check_outcome(frame: pd.DataFrame, file: str = "outcome") -> tuple[pd.DataFr
     return clean, warnings
 
 
+def _some(names: set[str], most: int = 4) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
+
+
 def check_regions(
     spend: pd.DataFrame, outcome: pd.DataFrame, file: str = "spend", other: str = "outcome"
 ) -> list[Fault]:
     """Compare the regions of both tables: spend without outcome is a fault, outcome without spend a warning."""
     paid, sold = set(spend["region"]), set(outcome["region"])
     faults, warnings = [], []
+    if not paid & sold and not any(nearest(name, sold) for name in sorted(paid)[:20]):
+        found = f"none of its {len(paid)} region(s) ({_some(paid)}) is in {other}, which has {_some(sold)}"
+        raise DataError(faults=[Fault(file, None, "region", found, "Give both tables by the same regions.")])
     for name in sorted(paid - sold):
         at = int(np.flatnonzero((spend["region"] == name).to_numpy())[0])
         guess = nearest(name, sorted(sold))

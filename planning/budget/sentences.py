@@ -140,7 +140,12 @@ def certificate(figures: dict) -> str:
 def refusal(reasons: list[str]) -> tuple[str, str]:
     """Return headline and lede when the tables cannot say where the budget works."""
     head = _("These tables cannot tell where the budget works.")
-    return head, " ".join(reasons[:2])
+    return head, reasons[0] if reasons else ""
+
+
+def refused_question() -> str:
+    """Return the question a refusal leaves open; each reason answers what is wanted."""
+    return _("Where does the budget work?")
 
 
 def no_evidence(line: str, reason: str) -> tuple[str, str]:

@@ -199,9 +199,9 @@ def keep_workbook(step: Any, budget: RegionalBudget, spend_lines: Any, currency:
 
 def show_limits(step: Any, budget: RegionalBudget) -> Any:
     """Says what the data cannot tell about which line, and what was left out of the fit."""
+    for reason in budget.refused[:6]:
+        step.cannot_tell(sentences.refused_question(), reason)
     if budget.refused:
-        for reason in budget.refused:
-            step.left_out(reason, 0)
         return None
     response = budget.allocation.response
     for row in response.lines.to_dict("records"):

@@ -100,8 +100,8 @@ def show_readings(step: Any, plan: PilotPlan) -> Any:
 
 def show_limits(step: Any, plan: PilotPlan) -> Any:
     """Says which lines' pilots cannot be read and what would help."""
-    for reason in plan.refused:
-        step.left_out(reason, 0)
+    for reason in plan.refused[:6]:
+        step.cannot_tell(sentences.refused_question(), reason)
     if plan.refused:
         return None
     for row in plan.best[plan.best["basis"] == "break-even"].to_dict("records"):

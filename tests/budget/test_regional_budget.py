@@ -53,7 +53,7 @@ def test_regions_that_do_not_meet_are_a_refusal_not_an_error():
     world, sales = company()
     other = sales.assign(region=sales["region"].str.replace("Region", "State"))
     refused = regional_budget(world.spend, other)
-    assert refused.allocation is None and "has spend and no outcome" in refused.refused[0]
+    assert refused.allocation is None and "none of its 4 region(s)" in refused.refused[0]
     head, _lede = sentences.refusal(refused.refused)
     assert head.startswith("These tables cannot tell")
 
@@ -76,7 +76,7 @@ def test_sales_of_a_stranger_and_spend_of_another_are_refused():
     channels = [c for c in geo.columns if c.endswith("_spend")]
     long = geo.melt(["geo", "time"], channels, "line", "amount").rename(columns={"geo": "region", "time": "period"})
     refused = regional_budget(long, sales[["ds", "region", "line", "amount"]])
-    assert refused.refused and refused.allocation is None
+    assert len(refused.refused) == 1 and "none of its 40 region(s)" in refused.refused[0]
 
 
 def test_controls_are_carried_from_the_sales():
