@@ -72,15 +72,7 @@ def joint_with_drivers(
     """
     keys, names = list(keys), list(drivers)
     table = history.assign(unique_id=_joined(history, keys))
-    frequency = parse(freq, table["ds"].to_numpy().astype("datetime64[D]"))
-    panel = Panel.of_frame(table[["unique_id", "ds", "y"]], frequency)
-    live = panel.last == panel.last.max()
-    panel = panel.take(live)
-    x, ahead, logs = known_ahead.arrange(panel, table, future, names, horizon, frequency)
-    found = regression.fit(panel, x)
-    told = np.abs(found.pooled) > known_ahead.TOLD * found.pooled_se
-    gain = known_ahead.backtest(panel, x, told, horizon) if use == "auto" and told.any() else np.nan
-    kept = np.arange(len(names)) if use == "always" else np.flatnonzero(told & bool(gain > 0))
+    panel, x, ahead, logs, found, told, gain, kept = judge(table, future, names, horizon, freq, use)
     found_used = found.take(kept)
     listed = known_ahead.effects_table(found, names, logs, told, kept)
     options = {"keys": keys, "horizon": horizon, "freq": freq, "spec": spec}
@@ -92,6 +84,26 @@ def joint_with_drivers(
     rows = pd.Index(panel.ids).get_indexer(_joined(still.cells[still.bottom], keys))
     whole, relative = _put_back(still, rows, ahead, found_used)
     return DrivenJoint(whole, still, listed, float(gain), True, tuple(names), relative, found_used, rows)
+
+
+def judge(
+    table: pd.DataFrame,
+    future: pd.DataFrame,
+    names: list[str],
+    horizon: int,
+    freq: str = "MS",
+    use: Literal["auto", "always"] = "auto",
+) -> tuple[Panel, np.ndarray, np.ndarray, np.ndarray, Effects, np.ndarray, float, np.ndarray]:
+    """Returns panel, drivers now and ahead, which are logarithms, effects, which are told, gain, and which are used."""
+    frequency = parse(freq, table["ds"].to_numpy().astype("datetime64[D]"))
+    panel = Panel.of_frame(table[["unique_id", "ds", "y"]], frequency)
+    panel = panel.take(panel.last == panel.last.max())
+    x, ahead, logs = known_ahead.arrange(panel, table, future, names, horizon, frequency)
+    found = regression.fit(panel, x)
+    told = np.abs(found.pooled) > known_ahead.TOLD * found.pooled_se
+    gain = known_ahead.backtest(panel, x, told, horizon) if use == "auto" and told.any() else np.nan
+    kept = np.arange(len(names)) if use == "always" else np.flatnonzero(told & bool(gain > 0))
+    return panel, x, ahead, logs, found, told, float(gain), kept
 
 
 def undriven(plain: JointForecast) -> DrivenJoint:

@@ -34,7 +34,7 @@ from planning.forecast.table import check_options, check_reach, empty_frame, wit
 
 ID, DS, Y = "unique_id", "ds", "y"
 TOLD = 1.645  # standard errors from zero at which an effect counts as told
-JUDGED_SERIES = 200
+JUDGED_SERIES = 100
 ROUNDS = 2
 _NAMED = 3
 _Z80 = 1.2816
@@ -254,7 +254,7 @@ def without(panel: Panel, x: np.ndarray, found: Effects) -> Panel:
 def backtest(panel: Panel, x: np.ndarray, told: np.ndarray, horizon: int, *, jobs: int | None = None) -> float:
     """Returns the share by which drivers lower the error of past forecasts; negative where they raise it.
 
-    Two rounds, one and two horizons back, effects estimated anew from what was known then, on at most 200 series long
+    Two rounds, one and two horizons back, effects estimated anew from what was known then, on at most 100 series long
     enough; error: mean absolute over the mean absolute change of the series. NaN where no series is long enough.
     A gain within one standard error of zero (over series) counts as none.
     """

@@ -14,6 +14,7 @@ or `too_short`; the series table says which and why, so that no cell disappears 
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -257,11 +258,29 @@ def driven_outlook(history: History, horizon: int) -> DrivenJoint:
     options = {"keys": history.keys, "horizon": horizon, "freq": "MS", "spec": levels(history.keys)}
     if not history.calendar:
         return undriven(joint(history.frame, **options))
+    table, ahead = _with_workdays(history, horizon)
+    return joint_with_drivers(table.drop(columns="unique_id"), ahead, drivers=[workdays.COLUMN], **options)
+
+
+def settled(history: History, horizon: int = 12) -> History:
+    """Returns the history without its calendar where working days did not help past forecasts.
+
+    The judgement is made once, on the whole history: rounds replayed from it need not make it again.
+    """
+    from planning.forecast.driven_joint import judge
+
+    if not history.calendar or history.frame.empty:
+        return history
+    table, ahead = _with_workdays(history, horizon)
+    helped = len(judge(table, ahead, [workdays.COLUMN], horizon)[-1]) > 0
+    return history if helped else dataclasses.replace(history, calendar={})
+
+
+def _with_workdays(history: History, horizon: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns the history with `unique_id` and working days, and those of the months ahead."""
     days = workdays_of(history, horizon)
     table = history.frame.assign(unique_id=history.frame[list(history.keys)].agg("/".join, axis=1))
-    table = table.merge(days, on=["unique_id", "ds"]).drop(columns="unique_id")
-    ahead = days[days["ds"] > history.last]
-    return joint_with_drivers(table, ahead, drivers=[workdays.COLUMN], **options)
+    return table.merge(days, on=["unique_id", "ds"]), days[days["ds"] > history.last]
 
 
 def workdays_of(history: History, horizon: int) -> pd.DataFrame:
@@ -386,6 +405,8 @@ def look_ahead(sales: pd.DataFrame, settings: Any, *, as_of: dt.date | None = No
     except DataError as error:
         return Outlook(history, year, last, None, None, None, str(error), start)
     joint = driven.joint
+    if not driven.used:
+        history = dataclasses.replace(history, calendar={})
     table = growth(joint, history, year, start)
     return Outlook(history, year, last, joint, table, node_history(history, joint.cells), "", start, driven)
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from planning.forecast import accuracy, judgement, snapshots
 from planning.forecast.joint_forecast import TOTAL, JointForecast
-from planning.forecast.outlook import History, levels, node_history
+from planning.forecast.outlook import History, levels, node_history, settled
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def gather(
     def adjust(joint: JointForecast, _known: History, day: pd.Timestamp) -> JointForecast:
         return judgement.adjust(joint, adjustments, made_by=day).adjusted
 
-    again = accuracy.replay(history, rounds=rounds, every=every, horizon=horizon, adjust=adjust)
+    again = accuracy.replay(settled(history, horizon), rounds=rounds, every=every, horizon=horizon, adjust=adjust)
     if len(kept) and len(again):
         again = again[~again["round"].isin(kept["round"])]
     parts = [part for part in (kept, again) if len(part)]
