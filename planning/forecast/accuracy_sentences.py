@@ -39,13 +39,11 @@ def accuracy_lede(added: pd.DataFrame, kept: int, replayed: int) -> str:
     """Returns what the statistical forecast and people added, and which rounds this rests on."""
     parts = [value_added(row) for row in added.to_dict("records") if row["step"] in ("statistical", "adjusted")]
     if replayed and kept:
-        rest = _("{kept} rounds are kept forecasts, {replayed} were made again from what was known then.")
+        rest = _("Rounds from kept forecasts: {kept}; made again from what was known then: {replayed}.")
     elif replayed:
-        rest = _(
-            "All {replayed} rounds were made again from what was known then: no kept forecast has met its months yet."
-        )
+        rest = _("Rounds made again from what was known then: {replayed}; no kept forecast has met its months yet.")
     else:
-        rest = _("All {kept} rounds are kept forecasts.")
+        rest = _("Rounds from kept forecasts: {kept}.")
     return gap().join([*parts, rest.format(kept=kept, replayed=replayed)])
 
 
