@@ -9,6 +9,7 @@ switching cells, and printed with what it may still be away from the bound.
 from __future__ import annotations
 
 import heapq
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from planning.budget.curves import Curves
 from planning.budget.solver import solve
 from planning.errors import DataError
 
+EVERY = 12  # up to this many cells every choice is tried: the result is then the optimum
 FEW = 20  # up to this many cells pairs of switches are tried as well
 
 
@@ -150,13 +152,17 @@ class _Search:
         )
 
     def improve(self, on, appeal) -> np.ndarray:
-        """Switch single cells near the margin, and pairs where there are few cells, while it helps."""
+        """Try every choice where cells are few; else switch single cells near the margin, and pairs, while it helps."""
         value = self.value(on)
+        if len(on) <= (EVERY if isinstance(self.curves, Curves) else EVERY // 2):
+            every = (np.arange(2 ** len(on))[:, None] >> np.arange(len(on)) & 1).astype(bool)
+            values = self.values(every)
+            return every[int(np.argmax(values))] if values.max() > value else on
         near = np.argsort(np.abs(appeal), kind="stable")[: max(FEW, 24)]
         for _ in range(12):
             trials = [self._switched(on, [i]) for i in near]
             if len(on) <= FEW:
-                trials += [self._switched(on, [i, j]) for i in np.flatnonzero(on) for j in np.flatnonzero(~on)]
+                trials += [self._switched(on, list(pair)) for pair in itertools.combinations(range(len(on)), 2)]
             values = self.values(np.array(trials))
             best = int(np.argmax(values))
             if values[best] <= value + 1e-9 * abs(value):

@@ -102,9 +102,9 @@ class Curves:
         u = np.maximum(-aim / (n + 1), turn + 1e-9)
         for _ in range(14):
             share = 1.0 / (1.0 + np.exp(-n * u))
-            level = (n - 1) * u + 2 * np.log1p(-share)
+            level = -(n + 1) * u - 2 * np.log1p(np.exp(-n * u))
             u = np.maximum(u - (level - aim) / np.minimum((n - 1) - 2 * n * share, -1e-12), turn)
-        return self.k * np.exp(u)
+        return self.k * np.exp(np.minimum(u, 300.0))
 
     def take(self, index: np.ndarray) -> Curves:
         """Return the curves of some cells, by position in the last axis."""
