@@ -5,6 +5,7 @@ The comparison itself is made by `planning.runs.diff.compare`; this module only 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ def _key_table(key: pd.DataFrame, labels: Mapping[str, str], titles: Mapping[str
         return None
     names = [labels.get(f"{n}.{c}") or c for n, c in zip(key["notebook"], key["column"], strict=True)]
     frame = key.assign(number=names, step=key["notebook"].map(lambda n: titles.get(n, n)))
-    return tables.table(frame, "key_numbers", {"columns": _columns([("number", _("Key number")), ("step", _("Step"))])})
+    columns = _columns([("number", _("Key number")), ("step", _("Step"))])
+    # The key numbers are what the page is about: however many, they are not folded.
+    return dataclasses.replace(tables.table(frame, "key_numbers", {"columns": columns}), folded=False)
 
 
 def _rest_table(rest: pd.DataFrame, titles: Mapping[str, str]) -> tables.Table | None:

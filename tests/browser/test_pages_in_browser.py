@@ -136,6 +136,8 @@ def test_the_phone_sees_the_narrow_drawing_and_rows_as_blocks(open_page):
     page = open_page(RUN + "demand_forecast.html", width=390)
     assert page.locator("svg.on-phone").is_visible() and not page.locator("svg.on-page").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('#t-accounts tbody td')).display") == "grid"
+    wraps = "getComputedStyle(document.querySelector('#t-accounts td.right'), '::before').whiteSpace"
+    assert page.evaluate(wraps) == "normal", "a long label does not run into its value"
     size = page.evaluate("document.querySelector('svg.on-phone text').getBoundingClientRect().height")
     assert size >= 11, "type in a chart stays readable"
     wide = open_page(RUN + "demand_forecast.html", width=1280)
