@@ -125,7 +125,7 @@ def _table(
     rows = [(row + [None] * width)[:width] for row in cells[at + 1 :]]
     names, grouped = column_names((cells[at] + [None] * width)[:width])
     raw = RawTable(pd.DataFrame(), label, np.arange(at + 2, at + 2 + len(rows), dtype=np.int64), {"header_row": at + 1})
-    rows = _without_totals(raw, rows)
+    rows = _without_totals(raw, rows, keep="unique_id" in names)  # a panel is no report: a series may be "total"
     _fill_groups(rows, grouped)
     if not rows:
         fix = _("Fill it in, or name another sheet.")
@@ -140,10 +140,11 @@ def _used(name: str, column: Sequence[Any]) -> bool:
     return not name.startswith("column ") or any(cell is not None for cell in column)
 
 
-def _without_totals(raw: RawTable, rows: list[list[Any]]) -> list[list[Any]]:
+def _without_totals(raw: RawTable, rows: list[list[Any]], *, keep: bool = False) -> list[list[Any]]:
     """Leaves out and counts blank lines, lines of totals, and lines with one text only below the table."""
     firsts = [next((cell for cell in row if cell is not None), None) for row in rows]
     totals = np.array([isinstance(cell, str) and bool(_TOTAL.fullmatch(cell)) for cell in firsts], dtype=bool)
+    totals &= not keep
     blank = np.array([cell is None for cell in firsts], dtype=bool)
     filled = np.array([sum(cell is not None for cell in row) for row in rows], dtype=int)
     last = np.flatnonzero((filled > 1) & ~totals)

@@ -128,3 +128,14 @@ def test_a_silent_scheduler_exits_2(tmp_path, folder, monkeypatch):
     out = tmp_path / "x.parquet"
     found = call(folder, "--horizon", 2, "--freq", "MS", "--out", out, "--engine", "dask://127.0.0.1:1")
     assert found.exit_code == 2 and "no Dask scheduler" in found.output and not out.exists()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet"])
+def test_a_series_called_total_is_a_series(tmp_path, suffix):
+    ds = pd.date_range("2025-01-01", periods=12, freq="MS").astype(str)
+    frame = pd.concat([pd.DataFrame({"unique_id": name, "ds": ds, "y": range(12)}) for name in ("North", "total")])
+    source, out = tmp_path / f"sales{suffix}", tmp_path / "out.csv"
+    write = {".csv": frame.to_csv, ".xlsx": frame.to_excel, ".parquet": frame.to_parquet}[suffix]
+    write(source, index=False)
+    assert call(source, "--horizon", 2, "--freq", "MS", "--out", out).exit_code == 0
+    assert sorted(set(pd.read_csv(out)["unique_id"])) == ["North", "total"]
