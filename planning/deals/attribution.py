@@ -19,7 +19,7 @@ import pandas as pd
 
 from planning.deals import auditing
 from planning.deals.calibrate import Shares, confounding_band, family_shares
-from planning.deals.design import Design, build_design, with_sorting
+from planning.deals.design import SORTED_FROM, Design, build_design, with_sorting
 from planning.deals.families import Families, as_families, check_against
 from planning.deals.heldout import HeldOut, held_out
 from planning.deals.prepare import Finding, Prepared, prepare
@@ -147,10 +147,12 @@ def fit_fields(
     here = {name: _subset(column, closed) for name, column in columns.items()}
     design = build_design(here, usable, coarse)
     codes = design.codes({name: column.values for name, column in here.items()})
-    model = fit(design, codes, prepared.won, tolerance=5e-3, averaged=False)
-    if any(term.kind == "category" and len(term.levels) >= 12 for term in design.terms) and len(design.families) > 1:
-        design = with_sorting(design, codes, design.contributions(codes, model.coefficients))
-        model = fit(design, codes, prepared.won, start=_padded(model, design))
+    large = any(term.kind == "category" and len(term.levels) >= SORTED_FROM for term in design.terms)
+    if not large or len(design.families) == 1:
+        return fit(design, codes, prepared.won), codes
+    model = fit(design, codes, prepared.won, tolerance=5e-3, averaged=False, covariance=False)
+    design = with_sorting(design, codes, design.contributions(codes, model.coefficients))
+    model = fit(design, codes, prepared.won, start=_padded(model, design))
     return model, codes
 
 

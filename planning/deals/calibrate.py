@@ -17,6 +17,7 @@ from scipy import linalg, special, stats
 from planning.deals.winmodel import Fit, Solver, symmetric_inverse, variance_steps
 
 DRAWS = 400
+WIDE = 500
 LEVEL = 0.90
 
 
@@ -37,6 +38,8 @@ class Shares:
 def family_shares(fit: Fit, codes: np.ndarray, *, refits: int = 60, seed: int = 0) -> Shares:
     """Shares of explained log-odds variance by family with calibrated 90 % intervals."""
     rng = np.random.default_rng(seed)
+    if fit.design.width > WIDE:  # a refit costs columns³; fewer of them still settle bias and spread
+        refits = max(min(refits, 24), refits * WIDE // fit.design.width)
     spread = column_covariance(fit, codes)
     estimate = _expected_shares(fit.coefficients, fit.covariance, spread)
     draws = _posterior(fit, rng, DRAWS)
@@ -48,9 +51,11 @@ def family_shares(fit: Fit, codes: np.ndarray, *, refits: int = 60, seed: int = 
 
 
 def column_covariance(fit: Fit, codes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per family its column numbers and the covariance of those columns over (at most 60,000 of) the deals."""
-    if len(codes) > 60_000:
-        codes = codes[np.random.default_rng(1).choice(len(codes), 60_000, replace=False)]
+    """Per family its column numbers and the covariance of those columns over (a sample of at most 60,000 of) "
+    "the deals."""
+    most = int(min(60_000, max(3_000, 2e10 / fit.design.width**2)))
+    if len(codes) > most:
+        codes = codes[np.random.default_rng(1).choice(len(codes), most, replace=False)]
     x = fit.design.matrix(codes)
     x -= x.mean(axis=0)
     out = []

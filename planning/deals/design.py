@@ -16,7 +16,7 @@ from scipy import special
 from planning.deals.columns import Column
 
 MAX_LEVELS = 300
-BIG_LEVELS, BIG_ROWS = 1200, 30_000
+BIG_LEVELS, BIG_ROWS = 800, 30_000
 MAX_BINS = 128
 BENDS, FEWER_BENDS, MANY_NUMBERS = 5, 3, 15
 SMALL_CLASS = 5
@@ -118,12 +118,21 @@ class Design:
             out[:, number] = term.code(columns[term.field])
         return out
 
-    def matrix(self, codes: np.ndarray) -> np.ndarray:
-        """Columns (n, width) as float32, the intercept first."""
-        x = np.empty((len(codes), self.width), dtype=np.float32)
+    @cached_property
+    def big_columns(self) -> tuple[int, np.ndarray]:
+        """The field of the largest class and, per code of it, its column inside `big`."""
+        number = next(i for i, place in enumerate(self.slices) if place.start == self.big.start)
+        return number, self.terms[number].table[:, : self.big.stop - self.big.start].argmax(axis=1)
+
+    def matrix(self, codes: np.ndarray, columns: np.ndarray | None = None) -> np.ndarray:
+        """Columns (n, width) as float32, the intercept first; only `columns` (in order) where they are named."""
+        wanted = np.arange(self.width) if columns is None else columns
+        x = np.empty((len(codes), len(wanted)), dtype=np.float32)
         x[:, 0] = 1
         for number, (term, place) in enumerate(zip(self.terms, self.slices, strict=True)):
-            x[:, place] = term.table[codes[:, number]]
+            first, last = np.searchsorted(wanted, [place.start, place.stop])
+            if last > first:
+                x[:, first:last] = term.table[:, wanted[first:last] - place.start][codes[:, number]]
         return x
 
     def contributions(self, codes: np.ndarray, b: np.ndarray) -> np.ndarray:

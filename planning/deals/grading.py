@@ -119,7 +119,9 @@ def _predict(
     here = {name: replace(column, values=column.values.iloc[learn]) for name, column in columns.items()}
     varying = {name: column for name, column in here.items() if column.values.nunique(dropna=False) > 1}
     design = build_design(varying, {name: usable[name] for name in varying})
-    model = fit(design, design.codes({name: c.values for name, c in varying.items()}), won, tolerance=3e-3)
+    model = fit(
+        design, design.codes({name: c.values for name, c in varying.items()}), won, tolerance=3e-3, covariance=False
+    )
     return model.log_odds(design.codes({name: columns[name].values.iloc[score] for name in varying}))
 
 

@@ -43,7 +43,16 @@ def held_out(model: Fit, codes: np.ndarray, won: np.ndarray, *, seed: int = 0) -
 
 
 def _predict(model: Fit, codes: np.ndarray, won: np.ndarray, learn: np.ndarray, test: np.ndarray) -> np.ndarray:
-    part = fit(model.design, codes[learn], won[learn], start=model, max_iterations=3, tolerance=3e-2, averaged=False)
+    part = fit(
+        model.design,
+        codes[learn],
+        won[learn],
+        start=model,
+        max_iterations=3,
+        tolerance=3e-2,
+        averaged=False,
+        covariance=False,
+    )
     return part.log_odds(codes[test])
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from planning.deals.design import Design
 
@@ -21,6 +21,7 @@ CHUNK = 16_384
 AVERAGED_WORK = 3e9
 VARIANCE_LIMITS = (1e-6, 25.0)
 NEGLIGIBLE = 2e-4
+WIDE_CLASS = 100
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ def normal_equations(
     With the posterior `covariance`, p and W are averaged over the uncertainty of each deal's log-odds (a Gaussian
     variational step). Without it the spread of people with few deals comes out too small.
     """
+    if covariance is None and design.big is not None and design.big.stop - design.big.start > WIDE_CLASS:
+        return _normal_with_class(design, codes, won, b)
     p = design.width
     gram, score, total = np.zeros((p, p)), np.zeros(p), 0.0
     for start in range(0, len(codes), CHUNK):
@@ -167,6 +170,41 @@ def normal_equations(
     return Normal(gram, score, total)
 
 
+def _normal_with_class(design: Design, codes: np.ndarray, won: np.ndarray, b: np.ndarray) -> Normal:
+    """The same sums where one class has many levels: its columns are never written out, each deal has just one "
+    "of them."""
+    big, p = design.big, design.width
+    rest = np.r_[0 : big.start, big.stop : p]
+    place, column_of = design.big_columns
+    size = big.stop - big.start
+    inner, cross = np.zeros((len(rest), len(rest))), np.zeros((size, len(rest)))
+    own, score, total = np.zeros(size), np.zeros(p), 0.0
+    for start in range(0, len(codes), CHUNK):
+        part, y = codes[start : start + CHUNK], won[start : start + CHUNK]
+        level = column_of[part[:, place]]
+        x = design.matrix(part, rest)
+        eta = np.clip((x @ b[rest].astype(np.float32)).astype(np.float64) + b[big][level], -15, 15)
+        chance = 1 / (1 + np.exp(-eta))
+        weight = np.maximum(chance * (1 - chance), 1e-5)
+        total += float(np.sum(y * eta - np.logaddexp(0, eta)))
+        working = weight * eta + y - chance
+        score[rest] += x.T @ working.astype(np.float32)
+        score[big] += np.bincount(level, working, size)
+        own += np.bincount(level, weight, size)
+        member = sparse.csr_matrix(
+            (weight.astype(np.float32), level, np.arange(len(part) + 1)), shape=(len(part), size)
+        )
+        cross += member.T @ x
+        x *= np.sqrt(weight)[:, None].astype(np.float32)
+        inner += x.T @ x
+    gram = np.zeros((p, p))
+    gram[np.ix_(rest, rest)] = inner
+    gram[big.start : big.stop, rest] = cross
+    gram[rest, big.start : big.stop] = cross.T
+    gram[np.arange(big.start, big.stop), np.arange(big.start, big.stop)] = own
+    return Normal(gram, score, total)
+
+
 def fit(
     design: Design,
     codes: np.ndarray,
@@ -176,12 +214,14 @@ def fit(
     max_iterations: int = 25,
     tolerance: float = 1e-3,
     averaged: bool = True,
+    covariance: bool = True,
 ) -> Fit:
     """Fits the win model; large data start from a fit of 40,000 deals, so that few passes over all are needed.
 
     design: the columns; codes (n, fields); won (n,) 1.0 or 0.0. Iterates until the log-odds move by less than
     `tolerance`
-    (root mean square) and no group's standard deviation by more than ten times that.
+    (root mean square) and no group's standard deviation by more than ten times that. `averaged` refines moderate data;
+    without `covariance` only the coefficients are computed.
     """
     if start is None and len(codes) > 80_000:
         some = np.random.default_rng(0).choice(len(codes), 40_000, replace=False)
@@ -201,8 +241,11 @@ def fit(
             break
     if averaged and len(codes) * design.width**2 <= AVERAGED_WORK:
         b, variances, normal = _averaged(design, codes, won, b, variances, normal, tolerance)
-    covariance = symmetric_inverse(normal.gram, design.penalty(variances))
-    return Fit(covariance @ normal.score, covariance, variances, normal, iteration, converged, design)
+    if not covariance:
+        b, _ = Solver(normal.gram, design.big)(normal.score, design.penalty(variances))
+        return Fit(b, np.zeros((0, 0)), variances, normal, iteration, converged, design)
+    inverse = symmetric_inverse(normal.gram, design.penalty(variances))
+    return Fit(inverse @ normal.score, inverse, variances, normal, iteration, converged, design)
 
 
 def _damped(

@@ -138,3 +138,22 @@ def test_counterfactual_states_what_the_truth_gives(weighed, world):
     scale = world.parts["price"].std() / 1.0
     assert 0.02 < frame["chance"].mean() < 0.35 and scale > 0
     assert counter.totals["expected_wins"].iloc[0] == pytest.approx(frame["chance"].sum())
+
+
+def test_a_class_of_many_levels_gives_the_same_sums_unwritten(monkeypatch):
+    from planning.deals import winmodel
+
+    rng = np.random.default_rng(8)
+    columns = {
+        "x": read_column(pd.Series(rng.normal(size=900), name="x")),
+        "who": read_column(pd.Series(np.char.add("P", rng.integers(0, 150, 900).astype(str)), name="who")),
+    }
+    design = build_design(columns, {"x": "f", "who": "g"})
+    codes = design.codes({name: column.values for name, column in columns.items()})
+    won, b = rng.integers(0, 2, 900).astype(float), rng.normal(size=design.width) * 0.3
+    short = winmodel.normal_equations(design, codes, won, b)
+    monkeypatch.setattr(winmodel, "WIDE_CLASS", 10_000)
+    plain = winmodel.normal_equations(design, codes, won, b)
+    np.testing.assert_allclose(short.gram, plain.gram, atol=2e-4)
+    np.testing.assert_allclose(short.score, plain.score, atol=2e-4)
+    assert short.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-3)
