@@ -13,6 +13,8 @@ _HOMES = {
     "forecast": "table",
     "forecasts": "table",
     "Forecasts": "table",
+    "forecast_with_drivers": "drivers",
+    "what_if": "drivers",
     "explain": "explanation",
     "parameters": "explanation",
     "joint": "coherent",
