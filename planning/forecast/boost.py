@@ -20,7 +20,7 @@ from planning.forecast.panel import Panel
 from planning.forecast.season import shrunk_index
 
 LEAST_SERIES = 300
-ROWS = 50_000
+ROWS, ROWS_A_SERIES = 50_000, 70
 FLIPPED = 0.3
 WEIGHT = 0.2
 PLAIN = 4  # features at the end that keep their sign: W, log S, k, log t
@@ -83,11 +83,12 @@ def sample(book: Book, m: int, horizon: int, rng: np.random.Generator) -> tuple[
     """Returns series, last known columns and steps of the training rows; a series weighs as the root of its rows."""
     least = m + 2 if m > 1 else 4
     count = np.maximum(book.lengths - least - 1, 0).astype(float)
-    rows = rng.choice(len(count), size=ROWS, p=np.sqrt(count) / np.sqrt(count).sum())
-    ahead = rng.integers(1, horizon + 1, ROWS)
+    size = min(ROWS, ROWS_A_SERIES * len(count))
+    rows = rng.choice(len(count), size=size, p=np.sqrt(count) / np.sqrt(count).sum())
+    ahead = rng.integers(1, horizon + 1, size)
     ahead = np.minimum(ahead, book.lengths[rows] - least)
     room = book.lengths[rows] - least - ahead + 1
-    back = (rng.random(ROWS) * room).astype(np.int64)
+    back = (rng.random(size) * room).astype(np.int64)
     return rows, book.z.shape[1] - 1 - ahead - back, ahead
 
 
