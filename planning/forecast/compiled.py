@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-SOURCES = ("inner.py", "smoothing.py", "regression.py", "kernels.py", "sparse_demand.py", "cleaning_kernel.py")
+SOURCES = ("inner.py", "smoothing.py", "regression.py", "kernels.py")
 
 
 def cache_folder() -> Path:
