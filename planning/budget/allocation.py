@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.budget.branches import inflection, solve_branches
+from planning.budget.branches import inflection, solve_branches, solve_lots
 from planning.budget.curves import Curves, Draws, Table
 from planning.budget.response import Response
 from planning.budget.rules import Rules, make_rules, read_bounds
 from planning.budget.solver import Groups, Solution, kkt_spread, polish, solve, to_cents
-from planning.errors import Fault, UsageError
+from planning.errors import DataError, Fault, UsageError
 
 MOVE_LIMIT = 0.3
 SURE = 0.8  # probability from which a verdict is given
@@ -45,13 +45,15 @@ def allocate(
     move_limit: float | None = MOVE_LIMIT,
     margin: float = 1.0,
     fixed: pd.DataFrame | None = None,
+    lot: float | None = None,
     bounds_file: str = "bounds",
 ) -> Allocation:
     """Split ``total`` (per period of spend; None: as much as now) over the cells of a fitted response.
 
     bounds : region, line, min, max, an empty key meaning the sum over all; fixed : region, line of commitments that
     stay (an empty region means every region); move_limit : largest change of a cell, as a share of its current spend;
-    margin : margin earned on a unit of outcome. Raises DataError naming the smallest set of limits that cannot hold.
+    margin : margin earned on a unit of outcome; lot : amounts come in whole lots of this size (cells that stay as
+    they are excepted). Raises DataError naming the smallest set of limits that cannot hold.
     """
     _sane(total, move_limit, margin)
     cells = response.cells
@@ -63,6 +65,9 @@ def allocate(
     curves = AllCells(draws, informed, len(cells), margin)
     lo, hi = rules.lo, np.minimum(rules.hi, total + rules.lo)
     solution = split(curves, total, lo, hi, rules)
+    if lot is not None:
+        solution = _in_lots(curves, solution, total, lot, lo, hi, rules)
+        lo = hi = solution.x
     cents = to_cents(solution.x, total, lo, hi, rules.groups if len(rules.words) else None)
     allocated = cents / 100.0
     table = _table(response, curves, allocated, rules, solution.price, margin)
@@ -147,6 +152,30 @@ def split(curves: AllCells, total: float, lo, hi, rules: Rules) -> Solution:
     found = solve(curves.table(_placed(lo, informed, low), _placed(hi, informed, high)), rest, low, high, groups)
     x[informed], price, spread = _polished(curves, found, low, high, groups)
     return Solution(x, price, found.group_prices, spread, gap)
+
+
+def _in_lots(curves: AllCells, solution: Solution, total: float, lot: float, lo, hi, rules: Rules) -> Solution:
+    """Return the best split in whole lots of the cells with curves; the certificate is that of the split it comes
+    from."""
+    if not (np.isfinite(lot) and lot >= 0.01):
+        raise UsageError(f"the lot is {lot:g}; give an amount of at least 0.01, such as 500.")
+    if len(rules.words) or (rules.least > 0).any():
+        raise UsageError("whole lots together with rules for sums or minimum lots are not supported. Use one of them.")
+    informed, x = curves.informed, solution.x.copy()
+    rest = round(total - (x.sum() - x[informed].sum()), 6)
+    below = np.floor(rest / lot + 1e-9) * lot
+    if abs(rest - below) > 0.005 and rest < total:
+        kept = total - rest
+        raise DataError(
+            f"cells that stay as they are take {kept:,.2f}; what is left of {total:,.2f} is no multiple of the lot "
+            f"{lot:,.2f}. Take a total of {kept + below:,.2f} or {kept + below + lot:,.2f}."
+        )
+    low, high = np.ceil(lo[informed] / lot - 1e-9) * lot, np.floor(hi[informed] / lot + 1e-9) * lot
+    table = curves.table(
+        _placed(lo, informed, np.minimum(low, high)), _placed(hi, informed, np.maximum(low, high) + lot)
+    )
+    x[informed] = solve_lots(table, rest, lot, low, high) * lot
+    return Solution(x, solution.price, solution.group_prices, solution.kkt_spread, solution.dual_gap)
 
 
 def _placed(values: np.ndarray, at: np.ndarray, new: np.ndarray) -> np.ndarray:

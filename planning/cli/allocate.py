@@ -32,12 +32,13 @@ class _MoveLimit(click.ParamType):
 @click.option("--pilots", type=click.Path(path_type=Path), help="line, region, x0, x1, delta, se of measured tests.")
 @click.option("--judged", type=click.Path(path_type=Path), help="line, region, at_zero ... at_saturation, judged.")
 @click.option("--margin", type=float, default=1.0, show_default=True, help="Margin on a unit of outcome.")
+@click.option("--lot", type=float, help="Allocate in whole lots of this amount.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the posterior draws.")
 @click.option(
     "--self-check", is_flag=True, help="Simulate from the fit, refit, print what regret and coverage to expect."
 )
 @common.guarded
-def command(spend, outcome, total, out, bounds, move_limit, pilots, judged, margin, seed, self_check, as_json):
+def command(spend, outcome, total, out, bounds, move_limit, pilots, judged, margin, lot, seed, self_check, as_json):
     """Split a budget over regions and lines from past spend and outcome.
 
     SPEND has period, region, line, amount. Each may be CSV, Parquet or .xlsx.
@@ -53,7 +54,7 @@ def command(spend, outcome, total, out, bounds, move_limit, pilots, judged, marg
         raise UsageError("--out is missing. Name the table to write, such as --out split.csv.")
     tables = _read({"spend": spend, "outcome": outcome, "bounds": bounds, "pilots": pilots, "judged": judged})
     limit = None if move_limit == "none" else move_limit
-    common.show(_answer(tables, total, out, limit, margin, seed, self_check), as_json)
+    common.show(_answer(tables, total, out, limit, margin, lot, seed, self_check), as_json)
 
 
 def _read(paths: dict) -> dict:
@@ -63,7 +64,7 @@ def _read(paths: dict) -> dict:
     return {"frames": frames, "files": {name: str(path) for name, path in paths.items() if path is not None}}
 
 
-def _answer(tables, total, out, move_limit, margin, seed, self_check):
+def _answer(tables, total, out, move_limit, margin, lot, seed, self_check):
     from planning.budget import allocate, fit_response
     from planning.files import write_json, write_table
 
@@ -84,7 +85,7 @@ def _answer(tables, total, out, move_limit, margin, seed, self_check):
 
         return check(response, move_limit=move_limit, margin=margin, seed=seed).summary
     result = allocate(
-        response, total, bounds=frames.get("bounds"), move_limit=move_limit, margin=margin,
+        response, total, bounds=frames.get("bounds"), move_limit=move_limit, margin=margin, lot=lot,
         bounds_file=files.get("bounds", "bounds"),
     )  # fmt: skip
     for note in result.notes:

@@ -13,6 +13,7 @@ from planning.budget.response import _no_rows, fit_response, scaled
 from planning.budget.selfcheck import self_check
 from planning.budget.simulate import carry_over, simulate_world
 from planning.budget.solver import solve
+from planning.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,13 @@ def test_log_and_hill_inverse_return_the_spend():
     for form in ("hill", "log"):
         curves = Curves(np.array([3.0, 8.0]), np.array([1.0, 2.0]), form)
         assert np.allclose(curves.inverse(curves.marginal(np.array([0.7, 4.0]))), [0.7, 4.0])
+
+
+def test_whole_lots_spend_the_total_and_lose_little(response):
+    total = round(response.cells["current"].sum() / 500) * 500.0
+    smooth, lots = allocate(response, total), allocate(response, total, lot=500.0)
+    amounts = lots.table["allocated"].to_numpy()
+    assert amounts.sum() == total and np.allclose(amounts % 500.0, 0.0)
+    assert lots.table["response"].sum() > 0.99 * smooth.table["response"].sum()
+    with pytest.raises(DataError, match="no multiple of the lot"):
+        allocate(response, total + 1, lot=500.0)
