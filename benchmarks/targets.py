@@ -28,6 +28,7 @@ from planning.targets import merge, versions
 from planning.targets.adjustments import learn_weight
 from planning.targets.annual import plan_year
 from planning.targets.history import read_panel
+from planning.targets.monthly import monthly
 from planning.targets.outlook import outlook
 from planning.targets.policy import make_policy
 from planning.targets.progress import condition
@@ -339,17 +340,8 @@ def bench_replan(plan) -> None:
 
 def bench_peer(panel) -> None:
     """The general monthly joint forecast as the annual method, on every third year (it costs about 3 s a year)."""
-    from planning.forecast import joint
-
-    def method(known, horizon):
-        frame = known.cells.loc[np.repeat(np.arange(len(known.cells)), len(known.months)), list(known.by)].reset_index(
-            drop=True
-        )
-        frame = frame.assign(ds=np.tile(known.months, len(known.cells)), y=known.y.ravel()).dropna(subset=["y"])
-        return joint(frame, keys=list(known.by), horizon=horizon, freq="MS")
-
     starts = [pd.Timestamp(year, 1, 1) for year in range(1995, 2019, 3)]
-    for name, make in (("annual outlook", outlook), ("general joint forecast", method)):
+    for name, make in (("annual outlook", outlook), ("monthly joint forecast", monthly)):
         start = time.process_time()
         replay = reliability(panel, method=make, starts=starts)
         cpu = time.process_time() - start

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from planning import files
@@ -15,7 +14,8 @@ from planning.targets import units
 from planning.targets.adjustments import past_log
 from planning.targets.goal import DRAWS, SEED, set_target
 from planning.targets.history import Panel, read_panel
-from planning.targets.outlook import horizon_of, outlook, with_total, year_periods
+from planning.targets.monthly import fitting
+from planning.targets.outlook import horizon_of, outlook, year_periods
 from planning.targets.plan import Plan, decompose
 from planning.targets.policy import Policy
 
@@ -42,7 +42,7 @@ def plan_year(
     panel = read_panel(history, policy.by, currency=policy.currency, rates=policy.rates, file=file)
     start, end = year_periods(year, policy.fiscal_year_start)
     _reachable(panel, start, year)
-    joint = outlook(panel, horizon_of(panel, end)) if joint is None else _fitting(joint, panel)
+    joint = outlook(panel, horizon_of(panel, end)) if joint is None else fitting(joint, panel)
     last_start = panel.last_full_year(start)
     last = pd.Series(panel.year_total(last_start), index=panel.cells["unique_id"])
     log, future = past_log(panel, adjustments, start)
@@ -60,24 +60,6 @@ def plan_year(
         seed=seed,
     )
     return decompose(target), panel
-
-
-def _fitting(joint: JointForecast, panel: Panel) -> JointForecast:
-    """Returns a given forecast over the panel's keys; cells it left out (ended ones) are expected to sell nothing."""
-    if tuple(joint.keys) != panel.by:
-        joint = joint.aggregate(panel.by)
-    known = joint.cells.loc[joint.bottom, list(panel.by)].astype(str).agg("/".join, axis=1)
-    if set(known) - set(panel.cells["unique_id"]):
-        unknown = sorted(set(known) - set(panel.cells["unique_id"]))[0]
-        raise DataError(f"the forecast has the cell '{unknown}', the history has not. Make both from the same table.")
-    rows = np.flatnonzero(joint.bottom)
-    place = pd.Index(known).get_indexer(panel.cells["unique_id"])
-    found = place >= 0
-    mean = np.zeros((len(place), len(joint.periods)))
-    errors = np.zeros((len(joint.weights), *mean.shape), dtype=np.float32)
-    mean[found] = joint.mean[rows[place[found]]]
-    errors[:, found] = joint.errors[:, rows[place[found]]]
-    return with_total(panel, mean, errors, joint.weights, joint.df, joint.periods, dict(joint.meta))
 
 
 def _reachable(panel: Panel, start: pd.Timestamp, year: int) -> None:

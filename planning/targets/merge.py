@@ -17,9 +17,9 @@ import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError, did_you_mean
 from planning.targets import units
-from planning.targets.plan import Plan, with_months
+from planning.targets.plan import Plan
 from planning.targets.rounding import round_row
-from planning.targets.versions import Version, record, target_of
+from planning.targets.versions import Version, plan_of, record
 
 
 class WorkbookEdits(Protocol):
@@ -234,11 +234,7 @@ def _changes(current: Version, months: np.ndarray, reasons: dict[str, str]) -> p
 def apply(result: Merge, folder: str | Path, *, author: str = "") -> tuple[Plan, Version]:
     """Returns the plan with the merged months and its version: chances computed again on the same forecast."""
     current = result.current
-    content = {key: value for key, value in current.policy.items() if key not in ("lock", "bounds")}
-    content["target"] = {key: value for key, value in current.policy["target"].items() if key != "amount"}
-    content["target"] |= {"amount": int(result.months.sum()) / 10**current.digits, "accept_improbable": True}
-    target = target_of(folder, current, content, "plan.xlsx")
-    plan = with_months(target, result.months, current.cells["locked"].to_numpy(bool))
+    plan = plan_of(folder, current, result.months)
     version = record(plan, parent=current.plan_id, cause="workbook", author=author, reasons=result.reasons)
     version = dataclasses.replace(version, policy=current.policy)
     return plan, _again(version)

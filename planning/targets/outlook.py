@@ -24,6 +24,7 @@ from planning.errors import DataError, UsageError
 from planning.forecast.joint_forecast import TOTAL, JointForecast
 from planning.targets.history import Panel
 
+ANNUAL = "annual outlook"  # how the method calls itself in a forecast's meta
 PRIOR = np.array([0.5, 0.5, 0.75, 0.0])
 PRIOR_ORIGINS = 240  # origins of evidence the prior counts for (monthly origins overlap twelvefold)
 BIAS_SHARE = 0.5
@@ -53,7 +54,7 @@ def outlook(panel: Panel, horizon: int) -> JointForecast:
     mean, errors, weights = _errors(series, origins, horizon)
     years = len(origins) / 12 * _step_of(origins)
     periods = pd.date_range(panel.months[-1] + pd.DateOffset(months=1), periods=horizon, freq="MS")
-    meta = {"method": "annual outlook", "origins": len(origins), "as_of": f"{panel.months[-1]:%Y-%m-%d}"}
+    meta = {"method": ANNUAL, "origins": len(origins), "as_of": f"{panel.months[-1]:%Y-%m-%d}"}
     return with_total(panel, mean, errors, weights, max(4.0, 2 * years), periods, meta)
 
 

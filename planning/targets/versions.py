@@ -25,7 +25,7 @@ from planning.errors import DataError, UsageError, did_you_mean
 from planning.forecast.joint_forecast import JointForecast
 from planning.targets.capacity import Cap, caps_of
 from planning.targets.goal import Target, set_target
-from planning.targets.plan import Plan, decompose
+from planning.targets.plan import Plan, decompose, with_months
 from planning.targets.policy import Policy, make_policy
 
 ID_LENGTH = 12
@@ -309,6 +309,16 @@ def diff_ids(root: str | Path, before: str, after: str) -> pd.DataFrame | None:
         if all(any(name.startswith(wanted) for name in names) for wanted in (before, after)):
             return diff(load(store.parent, before), load(store.parent, after))
     return None
+
+
+def plan_of(folder: str | Path, version: Version, months: np.ndarray | None = None) -> Plan:
+    """Returns the plan a version holds (or one with other `months`), its chances on the forecast it was made on."""
+    months = version.months if months is None else months
+    content = {key: value for key, value in version.policy.items() if key not in ("lock", "bounds")}
+    content["target"] = {key: value for key, value in version.policy["target"].items() if key != "amount"}
+    content["target"] |= {"amount": int(months.sum()) / 10**version.digits, "accept_improbable": True}
+    target = target_of(folder, version, content, f"plan {version.plan_id}")
+    return with_months(target, months, version.cells["locked"].to_numpy(bool))
 
 
 def scenario(folder: str | Path, patches: list[dict[str, Any]], *, cause: str, author: str = "") -> Version:

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from planning.forecast.joint_forecast import JointForecast
 from planning.targets import units, versions
 from planning.targets.annual import plan_year
 from planning.targets.authority import discount_authority
-from planning.targets.history import Panel
+from planning.targets.history import Panel, read_panel
 from planning.targets.kpis import smart_kpis, team_bonus
 from planning.targets.market import market_view
-from planning.targets.outlook import year_periods
+from planning.targets.monthly import monthly
+from planning.targets.outlook import ANNUAL, year_periods
 from planning.targets.people import PeoplePlan, chance_above, fairness, person_quotas
 from planning.targets.pipeline import Pipeline, lift, open_pipeline, past_signal, pipeline_signal
 from planning.targets.plan import Plan
 from planning.targets.policy import policy_of
 from planning.targets.progress import Progress, progress
-from planning.targets.reliability import InYear, in_year
+from planning.targets.reliability import InYear, Replay, in_year, reliability
 from planning.targets.replan import MOVES, Replan, events_of, replan
 from planning.targets.versions import Version
 
@@ -39,8 +41,9 @@ def plan_workspace(step: Any) -> tuple[Plan, Panel]:
     policy = dataclasses.replace(policy, **changes)
     sales = until(step.table("sales"), asked.as_of or settings.plan.as_of)
     year = settings.plan.year or _next_year(sales, policy.fiscal_year_start)
-    wanted = asked.forecast == "demand_forecast" and step.has("demand_forecast", "joint")
-    joint = step.result("demand_forecast", "joint") if wanted else None
+    joint = step.result("demand_forecast", "joint") if _on_demand_forecast(step) else None
+    if joint is not None and not _covers(joint, year, policy.fiscal_year_start):
+        joint = None
     return plan_year(
         sales,
         policy,
@@ -52,6 +55,24 @@ def plan_workspace(step: Any) -> tuple[Plan, Panel]:
         seed=step.seed,
         file="sales",
     )
+
+
+def _on_demand_forecast(step: Any) -> bool:
+    return step.parameters.forecast == "demand_forecast" and step.has("demand_forecast", "joint")
+
+
+def _covers(joint: JointForecast, year: int, start_month: int) -> bool:
+    start, end = year_periods(year, start_month)
+    return bool(joint.periods[0] <= start and joint.periods[-1] >= end)
+
+
+def replay_of(step: Any, plan: Plan, panel: Panel) -> Replay:
+    """Returns past years replayed by the method the step's plan rests on; fewer years where that method is slow."""
+    start_month = plan.target.policy.fiscal_year_start
+    if plan.target.adjusted.joint.meta.get("method") == ANNUAL:
+        return reliability(panel, start_month=start_month)
+    years = int(np.clip(150_000 // panel.y.size, 3, 8))
+    return reliability(panel, start_month=start_month, years=years, method=monthly)
 
 
 def until(table: pd.DataFrame, as_of: Any, column: str = "ds") -> pd.DataFrame:
@@ -212,6 +233,11 @@ def _planned_year(step: Any) -> tuple[Plan, Panel, pd.DataFrame, pd.Timestamp]:
     year = asked.year or settings.plan.year or _next_year(sales, policy.fiscal_year_start)
     start, _end = year_periods(year, policy.fiscal_year_start)
     before = sales[sales["ds"] < start]
+    folder = step.path("plans") / str(year)
+    if (folder / "versions" / "current").exists():
+        # The plan people agreed on is followed, not one made again.
+        plan = versions.plan_of(folder, versions.load(folder))
+        return plan, read_panel(before, plan.target.law.keys, file="sales"), sales, as_of
     plan, panel = plan_year(
         before,
         policy,
