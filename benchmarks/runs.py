@@ -131,7 +131,8 @@ def overhead(folder: Path) -> float:
 
 def reuse(folder: Path) -> None:
     """The same flow again with nothing changed, the seconds a page takes, and the runner's own memory."""
-    timed([*PLANNING, "run", "annual_plan"], folder)
+    for _ in range(2):  # the first run of a workspace drafts families.toml, which is an input of the second
+        timed([*PLANNING, "run", "annual_plan"], folder)
     wall, cpu, peak = timed([*PLANNING, "run", "annual_plan"], folder)
     record = last_run(folder)
     kinds = {step["status"] for step in record["steps"]}

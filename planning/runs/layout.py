@@ -29,8 +29,11 @@ def workspace(start: str | Path | None = None) -> Path:
 
     Raises UsageError with the way to make one.
     """
-    here = Path(start or os.environ.get("PLANNING_WORKSPACE") or Path.cwd()).resolve()
-    for folder in [here, *here.parents]:
+    here = Path(start or Path.cwd()).resolve()
+    places = [here, *here.parents]
+    if start is None and "PLANNING_WORKSPACE" in os.environ:  # a kernel whose notebook lies elsewhere
+        places.append(Path(os.environ["PLANNING_WORKSPACE"]))
+    for folder in places:
         if (folder / CONFIG).is_file():
             return folder
     raise UsageError(f"{here}: no {CONFIG} here or above. Go to your workspace, or make one with 'planning init DIR'.")

@@ -31,15 +31,15 @@ TABLE = {
     "sys.exit(1)": ("import sys\nsys.exit(1)", "failed", "SystemExit", {}),
     "sys.exit(0)": ("import sys\nsys.exit(0)", "failed", "ended itself", {}),
     "input()": ("input('name? ')", "failed", "StdinNotImplementedError", {}),
-    "cell timeout": ("import time\ntime.sleep(60)", "timeout", "longer than 1 seconds", {"cell_timeout": 1}),
-    "timeout": ("import time\ntime.sleep(60)", "timeout", "longer than 1.5 seconds", {"timeout": 1.5}),
+    "cell timeout": ("import time\ntime.sleep(60)", "timeout", "longer than 3 seconds", {"cell_timeout": 3}),
+    "timeout": ("import time\ntime.sleep(60)", "timeout", "longer than 8 seconds", {"timeout": 8}),
     "ignores interrupts": (
         "import time, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)",
-        "timeout", "longer than 1 seconds", {"cell_timeout": 1},
+        "timeout", "longer than 3 seconds", {"cell_timeout": 3},
     ),
     "swallows interrupts": (
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass",
-        "timeout", "longer than 1 seconds", {"cell_timeout": 1},
+        "timeout", "longer than 3 seconds", {"cell_timeout": 3},
     ),
     "ends well": ("print('fine')", "ok", "", {}),
 }  # fmt: skip
