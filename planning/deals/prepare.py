@@ -61,7 +61,7 @@ def prepare(
     Raises UsageError when the outcome column or the won value is not there, DataError when there are no rows.
     """
     _check_columns(deals, outcome, id_field)
-    deals = deals.rename(columns=str).reset_index(drop=True)
+    deals = _plain_cells(deals.rename(columns=str).reset_index(drop=True))
     findings: list[Finding] = []
     left_out: list[tuple[str, int]] = []
     id_field = id_field or find_id(deals, outcome)
@@ -94,6 +94,17 @@ def _check_columns(deals: pd.DataFrame, outcome: str, id_field: str | None) -> N
         raise DataError(f"the column {twice[0]!r} is there twice. Rename one of them.")
     if deals.empty:
         raise DataError("the deals have a header and no row. Export the closed deals too.")
+
+
+def _plain_cells(deals: pd.DataFrame) -> pd.DataFrame:
+    """Writes lists and other nested cells of a Parquet file out as text: they can neither be counted nor compared."""
+    nested = [
+        name
+        for name in deals.columns
+        if deals[name].dtype == object
+        and deals[name].map(lambda cell: isinstance(cell, list | dict | np.ndarray)).any()
+    ]
+    return deals.assign(**{name: deals[name].astype(str) for name in nested}) if nested else deals
 
 
 def find_id(deals: pd.DataFrame, outcome: str) -> str | None:

@@ -72,7 +72,7 @@ def analyse(
     moment = stage or _last_stage(families, history)
     if moment:
         taken: Snapshot = snapshot(deals, history, stage=moment, as_of=as_of)
-        rule, left_out, rows = taken.rule, taken.left_out, taken.deals
+        rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
     mortem = PostMortem(deals, history, result, as_of, rule, left_out, split=_split(deals, as_of))
     mortem.tables.update(_without_model(mortem))

@@ -199,3 +199,21 @@ def test_a_column_twice_or_no_rows_is_a_data_error():
         audit(pd.concat([deals(), deals()[["fit"]]], axis=1))
     with pytest.raises(DataError, match="no row"):
         audit(deals().head(0))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [[1, 2]] * 600,
+        [1e300] + list(range(599)),
+        pd.date_range("2025-01-01", periods=600, tz="UTC"),
+        pd.to_timedelta(np.arange(600), unit="D"),
+        pd.Categorical(["a", "b"] * 300),
+        [i if i % 2 else f"t{i}" for i in range(600)],
+    ],
+)
+def test_odd_types_get_a_treatment(column):
+    frame = deals().assign(odd=column)
+    families = FAMILIES | {"odd": {"fields": ["odd"]}, "known_at": FAMILIES["known_at"] | {"odd": "creation"}}
+    result = family_weights(frame, families=families, refits=10)
+    assert not result.refused and result.weights["share"].sum() == pytest.approx(1)
