@@ -181,7 +181,7 @@ def _short(error: Exception) -> str:
 
 def _row_numbers(count: int, first: int, skipped: np.ndarray) -> np.ndarray:
     """Returns the row in the file of each line read: all from `first`, without the skipped ones."""
-    rows = np.arange(first, first + count + len(skipped), dtype=np.int64)
+    rows = np.arange(first, first + count + len(skipped), dtype=np.int32)
     return rows[~np.isin(rows, skipped)][:count] if len(skipped) else rows
 
 

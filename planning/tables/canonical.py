@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from planning.config import Settings, Source
 from planning.errors import Fault
@@ -40,6 +41,7 @@ from planning.tables.raw import RawTable, listing_of, near, shown
 from planning.tables.schema import DATED, NUMERIC, Field, fields_for, key_of
 
 LISTED = 12  # columns named in one fault
+LARGE = 500_000  # rows from which memory is given back column by column
 ADDED_UP = ("units",)
 PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q"}
 
@@ -162,6 +164,8 @@ def _read_fields(checked: Checked, frame: pd.DataFrame, context: Context) -> str
         raw = frame[theirs] if theirs in left else frame.pop(theirs)
         read = read_column(each, raw, theirs, context)
         columns[each.name] = read.values
+        if len(frame) > LARGE:
+            pa.default_memory_pool().release_unused()
         currencies += [read.currency] if read.currency else []
         said += [read.said] if read.said else []
     checked.frame = pd.DataFrame(columns, index=frame.index)

@@ -97,7 +97,9 @@ def outcome_from_marks(frame: pd.DataFrame) -> tuple[pd.Series | None, str]:
             said = _("from the mark is_won and the close date")
     elif "stage" in frame:
         known = value_aliases("deals", "outcome")
-        outcome = frame["stage"].str.casefold().str.strip().map(known)
+        # HubSpot writes the pipeline behind the stage: `Closed Won (Sales Pipeline)`.
+        bare = frame["stage"].str.replace(r"\s*\([^()]*\)$", "", regex=True)
+        outcome = bare.str.casefold().str.strip().map(known)
         if not outcome.isin(["won", "lost"]).any():
             return None, ""
         won, said = (outcome == "won").to_numpy(), _("from the text of the stage")

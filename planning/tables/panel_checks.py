@@ -147,10 +147,11 @@ def other_units(checked: Checked) -> None:
         return
     size = checked.frame["amount"].abs().to_numpy(copy=True)
     size[size == 0] = np.nan
-    counts = np.bincount(panel.codes, weights=~np.isnan(size), minlength=panel.count)
-    usual = np.where(counts < ENOUGH, np.inf, pd.Series(size).groupby(panel.codes).median())
-    ratio = usual[panel.codes]
-    np.divide(size, ratio, out=ratio)
+    rows = _wide_series(size, panel)
+    ratio = np.zeros(len(size), np.float32)
+    groups = pd.Series(size[rows]).groupby(panel.codes[rows])
+    usual = groups.transform("median").where(groups.transform("count") >= ENOUGH, np.inf)
+    ratio[rows] = size[rows] / usual.to_numpy()
     odd = ratio > OTHER_UNIT
     if odd.any():
         at = int(np.flatnonzero(odd)[0])
@@ -158,8 +159,18 @@ def other_units(checked: Checked) -> None:
         found = found.format(value=f"{checked.frame['amount'].iloc[at]:,.0f}", times=f"{ratio[at]:,.0f}")
         fix = _("Mixed units? Write all rows in one unit.")
         checked.say(odd, checked.match.theirs.get("amount", "amount"), found, fix, "warning")
-    del ratio, odd
     _regions_apart(checked, pd.Series(size, checked.frame.index))
+
+
+def _wide_series(size: np.ndarray, panel: Panel) -> np.ndarray:
+    """Returns the rows of series whose largest cell is far above their geometric mean; only these are looked into."""
+    logs = np.log(size)
+    logs[np.isnan(logs)] = 0.0
+    counts = np.bincount(panel.codes, weights=~np.isnan(size), minlength=panel.count)
+    mean = np.bincount(panel.codes, weights=logs, minlength=panel.count) / np.maximum(counts, 1)
+    largest = np.full(panel.count, -np.inf)
+    np.maximum.at(largest, panel.codes, logs)
+    return np.flatnonzero((largest - mean > np.log(OTHER_UNIT) / 3)[panel.codes])
 
 
 def _regions_apart(checked: Checked, size: pd.Series) -> None:

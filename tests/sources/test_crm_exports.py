@@ -170,3 +170,39 @@ def test_an_outcome_read_from_the_stage_is_said(tmp_path):
     checked = check_table("deals", workspace(tmp_path, deals=text))
     assert checked.frame["outcome"].tolist() == ["won", "open"]
     assert any("text of the stage" in fault.found for fault in checked.faults)
+
+
+def test_a_hubspot_stage_with_its_pipeline_tells_the_outcome(tmp_path):
+    lines = [line.split(",") for line in HUBSPOT_EXPORT.splitlines()]
+    marks = [lines[0].index(name) for name in ("Is Closed Won", "Is Deal Closed?")]
+    text = "\n".join(",".join(cell for i, cell in enumerate(line) if i not in marks) for line in lines)
+    assert check_table("deals", workspace(tmp_path, deals=text)).frame["outcome"].tolist() == ["won", "open"]
+
+
+OPPORTUNITY_HISTORY = """Id,OpportunityId,StageName,Amount,CloseDate,Probability,CreatedDate,CreatedById
+0085g000001AAAA,0065g00000B1xYz,Prospecting,9000,2026-05-31,10,2026-01-10T08:30:00.000+0000,0055g000001XyZ1
+0085g000001AAAB,0065g00000B1xYz,Closed Won,12500,2026-03-31,100,2026-03-31T22:30:00.000-0500,0055g000001XyZ1
+"""
+
+
+def test_opportunity_history_is_the_stage_history_in_utc(tmp_path):
+    result = check_all(workspace(tmp_path, deals=SALESFORCE_API, stage_history=OPPORTUNITY_HISTORY))
+    history = result.frames["stage_history"]
+    assert history["deal_id"].tolist() == ["0065g00000B1xYzAAJ"] * 2
+    assert history["probability"].tolist() == [0.1, 1.0]
+    assert history["entered_at"].iloc[1] == pd.Timestamp("2026-04-01 03:30")
+    assert not result.faults["found"].str.contains("deals.deal_id").any()
+
+
+def test_a_german_export_in_latin_1(tmp_path):
+    text = (
+        "Umsatzliste;;;\nStand: 31.12.2026;;;\n\nBuchungsdatum;Gebiet;Produktgruppe;Umsatz (EUR)\n"
+        "01.01.2026;München;Pumpen;1.234,56\n15.02.2026;Köln;Pumpen;2.000,00\n"
+    )
+    (tmp_path / "sales.csv").write_bytes(text.encode("latin-1"))
+    (tmp_path / "workbench.toml").write_text('[plan]\nby = ["region", "line"]\n[sources.sales]\npath = "sales.csv"\n')
+    sales = read_table("sales", load(tmp_path))
+    assert sales["region"].tolist() == ["München", "Köln"]
+    assert sales["amount"].tolist() == [1234.56, 2000.0]
+    assert sales["ds"].tolist() == [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-02-15")]
+    assert sales.attrs["facts"]["encoding"] == "latin-1"
