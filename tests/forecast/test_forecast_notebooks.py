@@ -39,6 +39,7 @@ def workspace(tmp_path, monkeypatch):
     sales().to_csv(tmp_path / "sales.csv", index=False)
     shutil.copytree(NOTEBOOKS, tmp_path / "notebooks")
     monkeypatch.setenv("PLANNING_WORKSPACE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PLANNING_STEP", raising=False)
     return tmp_path
 
