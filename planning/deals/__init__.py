@@ -11,6 +11,13 @@ _WHERE = {
     "deal_contributions": "attribution",
     "FamilyWeights": "attribution",
     "load_families": "families",
+    "counterfactual": "levers",
+    "performers": "casemix",
+    "practices": "casemix",
+    "period_change": "change",
+    "won_lost_gap": "change",
+    "grade_leads": "grading",
+    "simulate_deals": "simulate",
 }
 
 __all__ = sorted(_WHERE)

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planning.deals import deal_contributions, family_weights
+from planning.deals import counterfactual, deal_contributions, family_weights
 from planning.deals.calibrate import confounding_band
 from planning.deals.columns import read_column
 from planning.deals.design import build_design
 from planning.deals.heldout import delong
-from planning.deals.levers import counterfactual
 from planning.deals.simulate import simulate_deals
 from planning.deals.winmodel import Solver, fit, symmetric_inverse
 
