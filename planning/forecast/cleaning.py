@@ -3,6 +3,7 @@
 A value is replaced for fitting (never in the history) when it lies further from the median of its six neighbours than
 six times the usual change (on the log where all values are positive, the median season off), and stands alone: neither
 neighbour lies off to the same side by more than half as much. At most max(2, n/20) values of a series.
+Of days and weeks, whose spikes are holidays and promotions that come again, only fivefold slips of positive series.
 Each one is reported. Measured: a tenfold slip in the last half year costs a model 6 to 70 times its error; on clean
 series about 4 % are touched and the error does not rise.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from planning.forecast.panel import Panel
 
 REACH = 6.0
+SLIP = float(np.log(5.0))
 SHORTEST = 12
 SHIFT = 0.2
 SHIFT_CHANGES = 4.0
@@ -47,6 +49,8 @@ def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) 
     off = a - centre
     limit = REACH * np.maximum(rough[owner], spread)
     far = (np.abs(off) > limit) & (limit > 0) & (eligible & (panel.lengths >= SHORTEST))[owner] & ~panel.filled
+    if panel.frequency.unit in "DW":
+        far &= positive[owner] & (np.abs(off) > SLIP)
     for side in (-1, 1):
         beside = np.roll(off, -side)
         same = np.roll(owner, -side) == owner

@@ -90,9 +90,12 @@ def alone_below(season: int, least: int) -> int:
 
 
 def shares(lengths: np.ndarray, season: int, least: int) -> np.ndarray:
-    """Returns the weight (n,) of the short-series method: 1 when alone, 1/2 below 2m + 8, fading to 0 at 3m + 8."""
+    """Returns the weight (n,) of the short-series method: 1 when alone, 1/2 below 2m + 8, fading to 0 at 3m + 8.
+
+    Weekly series are not averaged: the panel's season of 52 places did harm on rolling origins.
+    """
     alone = lengths < alone_below(season, least)
-    if season == 1:
+    if season == 1 or season > 12:
         return np.where(alone, 1.0, 0.0)
     return np.where(alone, 1.0, 0.5 * np.clip((3 * season + 8 - lengths) / season, 0.0, 1.0))
 
