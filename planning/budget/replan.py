@@ -83,7 +83,7 @@ def phase(
         import cvxpy as cp
     except ImportError:
         raise UsageError(
-            "phasing over a year needs cvxpy. Install the extra: pip install 'planning[optimise]'."
+            "phasing over a year needs cvxpy. Install the extra: pip install 'planning-workbench[optimise]'."
         ) from None
     cells, phases = len(a), len(season)
     x = cp.Variable((cells, phases))
