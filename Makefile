@@ -7,7 +7,7 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup setup-test plan test lint lab bench bench-forecast bench-targets bench-budget bench-deals bench-runs bench-tables bench-plan lock clean
+.PHONY: help setup setup-test plan test lint lab bench bench-forecast bench-joint bench-targets bench-budget bench-deals bench-runs bench-tables bench-plan lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -55,9 +55,9 @@ lint: setup-test ## Check the code's style
 lab: setup ## Open JupyterLab on the notebooks
 	@$(BIN)/planning lab
 
-bench: bench-forecast bench-targets bench-budget bench-deals bench-runs bench-tables bench-plan ## Run every benchmark (long)
+bench: bench-forecast bench-joint bench-targets bench-budget bench-deals bench-runs bench-tables bench-plan ## Run every benchmark (long)
 
-bench-forecast bench-targets bench-budget bench-deals bench-runs bench-tables bench-plan: setup-test ## Run one benchmark: ratios against named peers
+bench-forecast bench-joint bench-targets bench-budget bench-deals bench-runs bench-tables bench-plan: setup-test ## Run one benchmark: ratios against named peers
 	@$(BIN)/python benchmarks/$(@:bench-%=%).py
 
 lock: ## Make the lock files and environment.yml again from requirements.in (wants uv)

@@ -1,7 +1,8 @@
 """Every message of the package, its templates and its notebooks has a Chinese text, and no catalogue holds idle ones.
 
 A package's messages lie in `planning/locale/zh/<package>.po`; modules directly under `planning/` use language.po, which
-everybody may rely on, the page templates reports.po, the notebooks notebooks.po. On a missing message the test prints the lines to paste.
+everybody may rely on, the page templates reports.po, the notebooks notebooks.po. On a missing message the
+test prints the lines to paste.
 """
 
 from __future__ import annotations

@@ -222,10 +222,10 @@ def cells_finding(plan: Plan) -> tuple[str, str]:
         key = keys[-1]
         worst = low.groupby(key)["target"].count().sort_values(ascending=False, kind="stable").index[0]
         claim = ngettext(
-            "{n} cell has less than a {p} chance, in {worst}",
-            "{n} cells have less than a {p} chance, most in {worst}",
+            "{n} of the map's {all} fields has less than a {p} chance, in {worst}",
+            "{n} of the map's {all} fields have less than a {p} chance, most in {worst}",
             len(low),
-        ).format(n=number(len(low)), p=percent(LOW), worst=worst)
+        ).format(n=number(len(low)), all=number(len(inner)), p=percent(LOW), worst=worst)
     why = _(
         "Upper figure: chance of reaching the cell's target. Lower figure: target against last year. "
         "Sums have a chance of their own, because good and bad years are only partly shared."
