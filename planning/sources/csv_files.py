@@ -27,6 +27,7 @@ from planning.tables.raw import RawTable, rows_text, shown
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 HEAD = 1 << 18
+FOOTER_LINES = 20
 BLOCK = 1 << 23
 _TOTAL = (
     r"(?i)^\s*(?:(?:grand |sub)?totals?|sub-total|count|sum|gesamt(?:ergebnis|summe)?|summe|zwischensumme|"
@@ -189,7 +190,7 @@ def _judge(raw: RawTable, odd: Sequence[pyarrow.csv.InvalidRow], numbers: np.nda
     """Rows of another width: footers of a report are left out and counted, the rest is one fault."""
     footers, wrong = 0, []
     for row, number in zip(odd, numbers):
-        if not row.text.strip() or (row.actual_columns == 1 and (footers or _FOOTER.match(row.text.strip('"\' ')))):
+        if not row.text.strip() or (row.actual_columns == 1 and (footers or _FOOTER.match(row.text.strip("\"' ")))):
             footers += 1
         else:
             wrong.append((number, row))
@@ -206,14 +207,16 @@ def _judge(raw: RawTable, odd: Sequence[pyarrow.csv.InvalidRow], numbers: np.nda
 
 
 def _finish(raw: RawTable, table: pa.Table) -> None:
-    """Turns the text columns into a frame without blank lines and totals."""
+    """Turns the text columns into a frame without blank lines, totals and footers."""
     if table.num_rows:
         blank = _all_null(table)
         totals = _is_total(table)
-        for mask, reason in ((blank, _("blank lines")), (totals & ~blank, _("lines of totals"))):
+        footers = _is_padded_footer(table) & ~totals
+        reasons = ((blank, _("blank lines")), (totals & ~blank, _("lines of totals")))
+        for mask, reason in (*reasons, (footers, _("footer lines of the report"))):
             if mask.any():
                 raw.left_out.append((reason, int(mask.sum())))
-        keep = ~(blank | totals)
+        keep = ~(blank | totals | footers)
         if not keep.all():
             table = table.filter(pa.array(keep))
             raw.rows = raw.rows[keep]
@@ -234,6 +237,18 @@ def _all_null(table: pa.Table) -> np.ndarray:
     return mask.to_numpy()
 
 
+def _is_padded_footer(table: pa.Table) -> np.ndarray:
+    """Tells the last lines that hold a report's remark in their first cell and nothing else."""
+    mask = np.zeros(table.num_rows, dtype=bool)
+    if table.num_columns < 2:
+        return mask
+    start = max(0, table.num_rows - FOOTER_LINES)
+    for place, row in enumerate(table.slice(start).to_pylist(), start):
+        first, *rest = row.values()
+        mask[place] = first is not None and not any(rest) and bool(_FOOTER.match(first))
+    return mask
+
+
 def _is_total(table: pa.Table) -> np.ndarray:
     """Tells lines whose first cell says Total, Subtotal, 合计, ...: they would be counted twice.
 
@@ -243,5 +258,3 @@ def _is_total(table: pa.Table) -> np.ndarray:
         return np.zeros(table.num_rows, dtype=bool)
     first = pc.coalesce(*table.columns[:3])
     return pc.fill_null(pc.match_substring_regex(first, _TOTAL), False).to_numpy()
-
-

@@ -107,6 +107,15 @@ def test_salesforce_report_with_footers(tmp_path):
     assert sum(rows for _reason, rows in checked.left_out) >= 6
 
 
+def test_footers_padded_to_the_width_of_the_table_are_left_out(tmp_path):
+    width = SALESFORCE_REPORT.strip().splitlines()[0].count(",")
+    lines = [line for line in SALESFORCE_REPORT.strip().splitlines() if line.count(",") >= width]
+    padded = "\n".join([*lines, "Confidential Information - Do Not Distribute" + "," * width, ""])
+    checked = check_table("deals", workspace(tmp_path, deals=padded))
+    assert faults_of(checked) == []
+    assert ("footer lines of the report", 1) in checked.left_out
+
+
 def test_salesforce_report_with_ambiguous_days_only_is_refused(tmp_path):
     text = SALESFORCE_REPORT.replace("3/31/2026", "3/1/2026")
     checked = check_table("deals", workspace(tmp_path, deals=text))
