@@ -245,7 +245,7 @@ def currency_of(run: Run, step: Step | None) -> str:
 def as_of(run: Run, step: Step | None) -> Any:
     """Returns the last day of data a page rests on: the manifest's, else the run's parameter."""
     stated = step.manifest.get("as_of") if step else None
-    return stated or run.facts.get("as_of") or _parameters(run, step).get("as_of")
+    return stated or _parameters(run, step).get("as_of") or run.facts.get("as_of")
 
 
 def _parameters(run: Run, step: Step | None) -> dict[str, Any]:
