@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from planning.language import _
+
 RUN_FILE = "run.json"
 # How a status is shown: the shape and colour of its mark (see page.css).
 DONE, UNKNOWN, FAILED, REUSED, GOING = "done", "unknown", "failed", "reused", "going"
@@ -170,9 +172,17 @@ def causes_of(error: Any) -> list[str]:
 
 
 def words_of(name: str) -> str:
-    """Returns a file's name in words: annual_targets → Annual targets."""
+    """Returns a file's name in words: annual_targets → Annual targets, in the reader's language where it is ours."""
     words = name.replace("_", " ").replace("-", " ").strip()
-    return words[:1].upper() + words[1:]
+    ours = {
+        "annual_plan": _("Annual plan"),
+        "annual_targets": _("Annual targets"),
+        "regional_budget": _("Regional budget"),
+        "pilot_test": _("Pilot test"),
+        "weekly_progress": _("Weekly progress"),
+        "replan": _("Replan"),
+    }
+    return ours.get(name, words[:1].upper() + words[1:])
 
 
 def moment(text: Any) -> dt.datetime | None:
