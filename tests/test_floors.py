@@ -28,7 +28,7 @@ ONLY_IN = {
     "nbclient": {"runs"},
     "nbconvert": {"runs"},
     "jinja2": {"reports"},
-    "xlsxwriter": {"reports", "tables"},
+    "xlsxwriter": {"reports"},
     "matplotlib": {"charts"},
 }
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
