@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from planning.language import _, chance, interval, listing, money, ngettext, number, percent, signed
+from planning.language import _, chance, interval, listing, money, ngettext, number, percent
 
 SURE = 0.8
 
@@ -265,11 +265,6 @@ def evidence_words() -> dict[str, str]:
         "judged": _("judged"),
         "none": _("not measured"),
     }
-
-
-def change_text(now: float, proposed: float, currency: str) -> str:
-    """Return a change with its sign as money."""
-    return signed(proposed - now, formatter=lambda v: money(v, currency))
 
 
 def category_words() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from planning.deals.vocabulary import family_name, lever_name
-from planning.language import _, chance, day, interval, listing, month, ngettext, number, percent, signed
+from planning.language import _, chance, interval, listing, month, ngettext, number, percent, signed
 
 
 def title() -> str:
@@ -375,8 +375,3 @@ def to_record(missing_families: list[str]) -> list[tuple[str, str]]:
     return [
         (family_name(name), known.get(name, _("one field, filled while the deal is open"))) for name in missing_families
     ]
-
-
-def check_day(date: pd.Timestamp) -> str:
-    """Returns the day an improvement is checked."""
-    return day(date)

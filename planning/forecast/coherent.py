@@ -123,9 +123,9 @@ def from_panel(
     projection = _projection(panel, name, scale, errors, weights)
     bottom = projection.bottom(point)
     moved = projection.bottom(errors.transpose(1, 0, 2))
+    bottom[panel.ended], moved[panel.ended] = 0.0, 0.0
     if locks is not None and len(locks):
         bottom, moved = _locked(panel, periods, locks, projection, bottom, moved)
-    bottom[panel.ended], moved[panel.ended] = 0.0, 0.0
     low = panel.hierarchy.bottom
     keep = ~panel.negative[low]
     bottom[keep] = np.maximum(bottom[keep], 0.0)
@@ -295,13 +295,15 @@ def _locked(
     coherent = panel.hierarchy.sums(bottom)
     errors = panel.hierarchy.sums(moved)
     values = locks.drop(columns=["unique_id", "ds"]).iloc[:, 0].to_numpy(float)
+    ended = panel.hierarchy.n_aggregates + np.flatnonzero(panel.ended)
     for step in np.unique(steps):
         here = steps == step
+        still = np.union1d(rows[here], ended)
         diagonal = projection.diagonal.copy()
-        diagonal[rows[here]] = 0.0
+        diagonal[still] = 0.0
         factors = None if projection.factors is None else projection.factors.copy()
         if factors is not None:
-            factors[:, rows[here]] = 0.0
+            factors[:, still] = 0.0
         fixed = reconcile.Projection(panel.hierarchy, diagonal, factors)
         wanted = coherent[:, step].copy()
         wanted[rows[here]] = values[here]

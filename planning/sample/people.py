@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from planning.sample.company import AS_OF, CUSTOMER_TYPES, DISCONTINUED, LINES, REGIONS, stream
+from planning.sample.company import CUSTOMER_TYPES, DISCONTINUED, LINES, REGIONS, stream
 
 TEAM_SIZE = 10
 GIVEN = (
@@ -76,9 +76,3 @@ def assignments(seed: int, table: pd.DataFrame) -> pd.DataFrame:
 def _pick(rng: np.random.Generator, load: np.ndarray, fte: np.ndarray, count: int) -> np.ndarray:
     """Return the people with the lightest load for their hours, ties at random."""
     return np.argsort((load + 0.5) / fte + rng.uniform(0.0, 0.4, len(load)), kind="stable")[:count]
-
-
-def active_between(table: pd.DataFrame, first: pd.Timestamp, margin_days: int = 0) -> np.ndarray:
-    """Return who is employed on a day and for some days after it."""
-    last = table["end_date"].fillna(AS_OF + pd.Timedelta(days=4000))
-    return ((table["start_date"] <= first) & (last >= first + pd.Timedelta(days=margin_days))).to_numpy()

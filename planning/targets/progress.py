@@ -185,15 +185,3 @@ def caps_left(plan: Plan, actual: np.ndarray) -> list[Cap]:
         rest = None if window[months:].all() else window[months:]
         left.append(Cap(cap.keys, max(cap.amount - used, 0.0), cap.kind, cap.owner, rest))
     return left
-
-
-def run_rate(plan: Plan, actual: np.ndarray, last_year: np.ndarray) -> np.ndarray:
-    """Returns the hard call planners make by hand: 1 where last year's seasonal pace times growth to date reaches it.
-
-    last_year: cells x 12, the year before the plan year. It is the baseline the chances are compared with.
-    """
-    months = actual.shape[1]
-    before = np.nansum(last_year[:, :months], axis=1)
-    pace = np.divide(np.nansum(actual, axis=1), before, out=np.ones(len(before)), where=before > 0)
-    reached = np.nansum(actual, axis=1) + pace * np.nansum(last_year[:, months:], axis=1)
-    return (reached >= plan.cells["target"].to_numpy()).astype(float)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from planning.language import _, chance, listing, money, month, ngettext, number, percent, signed
+from planning.language import _, chance, listing, money, ngettext, number, percent, signed
 
 if TYPE_CHECKING:
     from planning.targets.adjustments import Adjusted
@@ -292,11 +292,6 @@ def ratchet_sentence(goal: Target) -> str:
     return _(
         "The base grows by {p} on last year, from several years' growth of cell and peers, not from last year's alone."
     ).format(p=signed(float(base.iloc[0]) / last, 1, lambda x: percent(x, 1)))
-
-
-def month_name(period: pd.Timestamp) -> str:
-    """Returns a month as a heading."""
-    return month(period)
 
 
 def labels() -> dict[str, str]:

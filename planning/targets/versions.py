@@ -302,15 +302,6 @@ def target_of(folder: str | Path, version: Version, content: dict[str, Any], pat
     )
 
 
-def diff_ids(root: str | Path, before: str, after: str) -> pd.DataFrame | None:
-    """Returns the diff of two versions of a workspace's plans by id, or None where these are no plan ids."""
-    for store in sorted({path.parent for path in Path(root).glob("**/versions/current")}):
-        names = [path.stem for path in store.glob("*.json")]
-        if all(any(name.startswith(wanted) for name in names) for wanted in (before, after)):
-            return diff(load(store.parent, before), load(store.parent, after))
-    return None
-
-
 def plan_of(folder: str | Path, version: Version, months: np.ndarray | None = None) -> Plan:
     """Returns the plan a version holds (or one with other `months`), its chances on the forecast it was made on."""
     months = version.months if months is None else months

@@ -88,6 +88,16 @@ def test_a_lock_is_honoured_and_the_rest_moves_least(made):
     np.testing.assert_allclose(locked.mean[:, others], made.mean[:, others], rtol=1e-9)
 
 
+def test_a_lock_holds_beside_an_ended_cell():
+    frame = history()
+    frame = frame[(frame["region"] != "North") | (frame["line"] != "B") | (frame["ds"] < "2024-06-01")]
+    locks = pd.DataFrame({"unique_id": ["North"], "ds": ["2026-02-01"], "y": [700.0]})
+    made = forecast.joint(frame, keys=KEYS, horizon=6, spec="region; line", locks=locks)
+    index = pd.Index(made.cells["unique_id"])
+    assert made.mean[index.get_loc("North"), 1] == pytest.approx(700.0)
+    assert made.mean[index.get_loc("North/B")].sum() == 0
+
+
 def test_locks_that_contradict_each_other_are_named():
     ids = ["North", "North/A", "North/B", "North/C"]
     locks = pd.DataFrame({"unique_id": ids, "ds": ["2026-03-01"] * 4, "y": [900.0, 10.0, 10.0, 10.0]})
