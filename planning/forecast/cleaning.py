@@ -59,8 +59,8 @@ def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) 
     if not replace_outliers:
         at = at[:0]
     flat = panel.flat.copy()
-    value = centre[at] + season[at]
-    flat[at] = np.where(positive[owner[at]], np.exp(value), value)
+    value, logged = centre[at] + season[at], positive[owner[at]]
+    flat[at] = np.where(logged, np.exp(np.where(logged, value, 0.0)), value)
     return Cleaned(replace(panel, flat=flat), at, shift)
 
 
