@@ -1,8 +1,8 @@
-"""What the panels say: numbers from the latest finished run, asked again with other values.
+"""What the panels say: the latest results, asked again with other values.
 
-The chance of a yearly total follows the plan's own page: the totals it publishes with their chances (commit, target,
-stretch) lie on a curve of normal scores, straight between them and on beyond them, so that a panel never contradicts
-the page it stands beside.
+The chance of a yearly total is computed, not read off: the plan's own version keeps its joint forecast, its capacities
+and its seed, so the same draws answer for any total, and a shock is put into the forecast and drawn again. A panel thus
+says for the plan's target exactly what the page says.
 """
 
 from __future__ import annotations
@@ -11,47 +11,69 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
 from planning import language
-from planning.errors import NotebookError, UsageError, did_you_mean
+from planning.errors import NotebookError, UsageError
 from planning.language import _, money, number, percent, signed
 from planning.runs import emit, layout, registry
+from planning.targets import versions
+from planning.targets.capacity import Attainable, attainable
+from planning.targets.goal import DRAWS
+from planning.targets.plan import Plan
+from planning.targets.replan import Event, shocked
+from planning.targets.year import YearLaw
 
-_HALF = 0.5
+_HALF, _COMMIT = 0.5, 0.8
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The chance of reaching a total: `amounts` ascending with the normal `scores` of their chances."""
+class Outlook:
+    """What the year may bring (`reach`: the draws under the plan's capacities), and the plan it is asked about."""
 
-    amounts: np.ndarray
-    scores: np.ndarray
+    plan: Plan
+    reach: Attainable
 
     @classmethod
-    def of(cls, points: list[tuple[float, float]]) -> Curve:
-        """Returns the curve through (amount, chance) points; UsageError when they do not fall as a chance must."""
-        kept = sorted({round(a, 2): p for a, p in points if 0 < p < 1}.items())
-        amounts, scores = np.array([a for a, _p in kept]), ndtri(np.array([p for _a, p in kept]))
-        if len(kept) < 2 or (np.diff(scores) >= 0).any():
-            raise UsageError("the plan's totals and chances do not fall together. Run annual_targets again.")
-        return cls(amounts, scores)
+    def of(cls, plan: Plan) -> Outlook:
+        """Returns the outlook a plan rests on."""
+        return cls(plan, plan.target.attainable)
 
-    def _line(self, x: float, xs: np.ndarray, ys: np.ndarray) -> float:
-        i = int(np.clip(np.searchsorted(xs, x) - 1, 0, len(xs) - 2))
-        return float(ys[i] + (x - xs[i]) * (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]))
+    @property
+    def target(self) -> float:
+        """The plan's total."""
+        return self.plan.target.amount(self.plan.target.target)
 
     def chance(self, amount: float) -> float:
         """Returns P(year >= amount), 0 to 1."""
-        return float(ndtr(self._line(amount, self.amounts, self.scores)))
+        return self.reach.total_probability(amount)
 
     def amount(self, chance: float) -> float:
         """Returns the total that is reached with this chance."""
         if not 0 < chance < 1:
             raise UsageError(f"a chance of {chance:g} is not between 0 and 1.")
-        return self._line(float(ndtri(chance)), self.scores[::-1], self.amounts[::-1])
+        return self.reach.total_quantile(1 - chance)
+
+    def after(self, event: Event) -> Outlook:
+        """Returns the outlook with an event in it: the forecast moved, drawn and cut by capacities again."""
+        goal = self.plan.target
+        joint = shocked(goal.adjusted.joint, [event])
+        law = YearLaw.of(joint, goal.law.periods[0], goal.law.periods[-1])
+        n = DRAWS if self.reach.draws is None else len(self.reach.draws)
+        return Outlook(self.plan, attainable(joint, law, self.reach.caps, n=n, seed=goal.seed))
+
+    def expected(self) -> float:
+        """Returns the year's expected total."""
+        return float(self.reach.mean().sum())
+
+    def choices(self, key: str) -> list[str]:
+        """Returns the members of a key of the plan (its regions, its lines)."""
+        return sorted(self.plan.cells[key].astype(str).unique())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the plan's cells."""
+        return self.plan.target.law.keys
 
 
 class Latest:
@@ -87,62 +109,38 @@ class Latest:
     def currency(self) -> str:
         return self.settings().company.currency
 
-    def curve(self) -> Curve:
-        """Returns the chance of each yearly total, as the annual targets published it."""
-        numbers = (emit.read_manifest(self.folder("annual_targets")) or {}).get("numbers", [])
-        return Curve.of([(n["value"], n["chance"]) for n in numbers if n.get("chance") and n["value"]])
-
-    def target(self) -> float:
-        """Returns the plan's target."""
-        return float(self.result("annual_targets", "target"))
+    def outlook(self) -> Outlook:
+        """Returns the outlook of the plan as it stands, on the forecast its version keeps."""
+        year = int(self.result("annual_targets", "summary")["year"].iloc[0])
+        folder = self.root / "plans" / str(year)
+        return Outlook.of(versions.plan_of(folder, versions.load(folder)))
 
 
-def target_sentence(curve: Curve, amount: float, currency: str) -> str:
+def target_sentence(outlook: Outlook, amount: float, currency: str) -> str:
     """Says the chance of a total, and the totals for even and for four-in-five chances beside it."""
     text = _(
         "The chance of reaching {amount} is {chance}; {half} is reached as often as not, {commit} four times in five."
     )
     return text.format(
-        amount=money(amount, currency, 1, 1e6), chance=language.chance(curve.chance(amount)),
-        half=money(curve.amount(_HALF), currency, 1, 1e6), commit=money(curve.amount(0.8), currency, 1, 1e6),
+        amount=money(amount, currency, 1, 1e6), chance=language.chance(outlook.chance(amount)),
+        half=money(outlook.amount(_HALF), currency, 1, 1e6), commit=money(outlook.amount(_COMMIT), currency, 1, 1e6),
     )  # fmt: skip
 
 
-def stretch_sentence(curve: Curve, chance: float, currency: str) -> str:
+def stretch_sentence(outlook: Outlook, chance: float, currency: str) -> str:
     """Says the total that is reached with a chance."""
     return _("{amount} is reached with a chance of {chance}.").format(
-        amount=money(curve.amount(chance), currency, 1, 1e6), chance=language.chance(chance)
+        amount=money(outlook.amount(chance), currency, 1, 1e6), chance=language.chance(chance)
     )
 
 
-def choices(joint: Any, key: str) -> list[str]:
-    """Returns the members of a key of the joint forecast (regions, lines)."""
-    bottom = joint.cells[joint.bottom]
-    return sorted(map(str, bottom[key].unique()))
-
-
-def shock_amount(joint: Any, percent_change: float, where: dict[str, str], start: Any) -> float:
-    """Returns the money of a change of sales by a share (0.1 = 10 % more) from `start` on, by the forecast's mean.
-
-    where: key → member, such as {"line": "Pumps"}; empty means everything.
-    """
-    bottom = np.flatnonzero(joint.bottom)
-    cells = joint.cells.iloc[bottom]
-    hit = np.ones(len(bottom), dtype=bool)
-    for key, member in where.items():
-        if member not in set(map(str, cells[key])):
-            raise UsageError(f"the forecast has no {key} '{member}'.{did_you_mean(member, choices(joint, key))}")
-        hit &= cells[key].astype(str).to_numpy() == member
-    steps = joint.periods >= pd.Timestamp(start)
-    return float(percent_change * joint.mean[np.ix_(bottom[hit], steps)].sum())
-
-
-def shock_sentence(curve: Curve, target: float, change: float, currency: str) -> str:
-    """Says what a change of the year's sales does to the chance of the target."""
-    before, after = curve.chance(target), curve.chance(target - change)
+def shock_sentence(outlook: Outlook, event: Event, currency: str) -> str:
+    """Says what an event does to the year's expected sales and to the chance of the plan's target."""
+    after, target = outlook.after(event), outlook.target
     return _("The year changes by {change}; the chance of reaching {target} goes from {before} to {after}.").format(
-        change=signed(change, formatter=lambda x: money(x, currency, 1, 1e6)), target=money(target, currency, 1, 1e6),
-        before=language.chance(before), after=language.chance(after),
+        change=signed(after.expected() - outlook.expected(), formatter=lambda x: money(x, currency, 1, 1e6)),
+        target=money(target, currency, 1, 1e6),
+        before=language.chance(outlook.chance(target)), after=language.chance(after.chance(target)),
     )  # fmt: skip
 
 
@@ -183,18 +181,19 @@ def budget_sentence(table: pd.DataFrame, summary: dict[str, Any], change: float,
     """Says what the best split of a budget brings per period against today's."""
     moved = float((table["allocated"] - table["current"]).abs().sum()) / 2
     if round(100 * change) == 0:
-        text = _("With today's budget, moving {moved} a period brings {gain} more margin a period.")
+        text = _("With today's budget of {total} a period, moving {moved} brings {gain} more margin a period.")
     elif change > 0:
         text = _(
-            "With {share} more budget, moving {moved} a period brings {gain} more margin than today's split of it."
+            "With {share} more budget, {total} a period, moving {moved} brings {gain} more margin than today's split."
         )
     else:
         text = _(
-            "With {share} less budget, moving {moved} a period brings {gain} more margin than today's split of it."
+            "With {share} less budget, {total} a period, moving {moved} brings {gain} more margin than today's split."
         )
     return text.format(
-        share=percent(abs(change)), moved=money(moved, currency), gain=money(float(summary["expected_gain"]), currency)
-    )
+        share=percent(abs(change)), total=money(float(table["allocated"].sum()), currency),
+        moved=money(moved, currency), gain=money(float(summary["expected_gain"]), currency),
+    )  # fmt: skip
 
 
 def lever_sentence(levers: pd.DataFrame, lever: str, share: float) -> str:

@@ -19,6 +19,7 @@ from planning.whatif import answers
 
 _WIDE = widgets.Layout(width="560px")
 _STYLE = {"description_width": "220px"}
+_SAID, _WRONG = "font-size:18px;line-height:1.4;max-width:44em", "color:#b4530a"
 
 
 def _slider(label: str, value: float, low: float, high: float, step: float, form: str) -> Any:
@@ -27,55 +28,80 @@ def _slider(label: str, value: float, low: float, high: float, step: float, form
     )
 
 
-def _panel(
-    inputs: list[Any], say: Callable[[], str], parameters: Callable[[], dict[str, Any]] | None, root: Path
-) -> Any:
-    """Inputs above a sentence that is said again whenever one of them changes; below, keep and run."""
-    spoken = widgets.HTML()
+def _speaking() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Returns a decorator: the function speaks today's language whenever, and in whatever thread, it is called."""
+    tongue = language.current()
 
+    def hold(function: Callable[..., None]) -> Callable[..., None]:
+        def held(*values: Any) -> None:
+            with language.use(tongue):
+                function(*values)
+
+        return held
+
+    return hold
+
+
+def _list(label: str, options: list[str]) -> Any:
+    return widgets.Dropdown(options=options, description=label, style=_STYLE, layout=_WIDE)
+
+
+def _panel(
+    inputs: list[Any], say: Callable[[], str], root: Path, flow: str = "", chosen: Callable[[], dict[str, Any]] = dict
+) -> Any:
+    """Inputs above a sentence that is said again whenever one of them changes; below, keep and run (of `flow`)."""
+    spoken = widgets.HTML()
+    speak = _speaking()
+
+    @speak
     def tell(_change: Any = None) -> None:
         try:
-            spoken.value = f'<p style="font-size:18px;max-width:44em">{html.escape(say())}</p>'
+            spoken.value = f'<p style="{_SAID}">{html.escape(say())}</p>'
         except PlanningError as error:
-            spoken.value = f'<p style="color:#b4530a">{html.escape(str(error))}</p>'
+            spoken.value = f'<p style="{_WRONG}">{html.escape(str(error))}</p>'
 
     for one in inputs:
         one.observe(tell, names="value")
     tell()
-    rows = [*inputs, spoken]
-    if parameters is not None:
-        rows.append(_keeper(parameters, root))
-    return widgets.VBox(rows)
+    return widgets.VBox([*inputs, spoken, *([_keeper(flow, chosen, root)] if flow else [])])
 
 
-def _keeper(parameters: Callable[[], dict[str, Any]], root: Path) -> Any:
-    name = widgets.Text(value="scenario-1", description=_("Name"), style=_STYLE, layout=widgets.Layout(width="420px"))
-    keep = widgets.Button(description=_("Keep as a scenario"))
-    start = widgets.Button(description=_("Run the plan with it"))
+def _keeper(flow: str, chosen: Callable[[], dict[str, Any]], root: Path) -> Any:
+    name = widgets.Text(value=f"{flow}-1", description=_("Name"), style=_STYLE, layout=_WIDE)
+    keep, start = (
+        widgets.Button(description=text, layout=widgets.Layout(width="auto"))
+        for text in (_("Keep as a scenario"), _("Run {flow} with it").format(flow=flow))
+    )
     said = widgets.VBox()
+    speak = _speaking()
 
+    @speak
     def write(_button: Any) -> None:
         try:
-            path = answers.write_scenario(root, name.value.strip(), "annual_plan", parameters())
-            text = _("Kept in {path}.").format(path=path.relative_to(root).as_posix())
+            path = answers.write_scenario(root, name.value.strip(), flow, chosen())
+            text = _("Kept in {path}. It runs by: {command}").format(
+                path=path.relative_to(root).as_posix(), command=f"planning run {flow} --scenario {path.stem}"
+            )
         except PlanningError as error:
             text = str(error)
         said.children = [widgets.HTML(html.escape(text))]
 
+    @speak
     def run(_button: Any) -> None:
-        said.children = [launch("annual_plan", given=parameters(), root=root)]
+        said.children = [launch(flow, given=chosen(), root=root, after=lambda: setattr(start, "disabled", False))]
+        start.disabled = True  # a second press while it runs would start a second run
 
     keep.on_click(write)
     start.on_click(run)
-    return widgets.VBox([widgets.HBox([name, keep, start]), said])
+    return widgets.VBox([name, widgets.HBox([keep, start]), said])
 
 
 def _ready(make: Callable[[answers.Latest], Any], root: Path | None) -> Any:
     """Makes a panel in the company's language, or shows in one line why it cannot be made yet."""
     try:
         latest = answers.Latest(root)
-        language.set_language(latest.settings().company.language)
-        return make(latest)
+        with language.use(latest.settings().company.language):
+            return make(latest)
     except PlanningError as error:
         return widgets.HTML(f"<p>{html.escape(str(error))}</p>")
 
@@ -86,16 +112,20 @@ def target(root: Path | None = None) -> Any:
 
 
 def _target(latest: answers.Latest) -> Any:
-    curve, now = latest.curve(), latest.target()
-    low, high = curve.amount(0.99) / 1e6, curve.amount(0.01) / 1e6
-    amount = _slider(_("Target, {currency} million").format(currency=latest.currency), now / 1e6, low, high, 0.1, ".1f")
+    outlook = latest.outlook()
+    low, high = (round(outlook.amount(p) / 1e6, 1) for p in (0.99, 0.01))
+    label = _("Target, {currency} million").format(currency=latest.currency)
+    amount = _slider(label, outlook.target / 1e6, low, high, 0.1, ".1f")
     chance = _slider(_("Chance of the stretch goal"), 0.25, 0.02, 0.98, 0.01, ".0%")
 
     def say() -> str:
-        first = answers.target_sentence(curve, amount.value * 1e6, latest.currency)
-        return first + " " + answers.stretch_sentence(curve, chance.value, latest.currency)
+        first = answers.target_sentence(outlook, amount.value * 1e6, latest.currency)
+        return first + " " + answers.stretch_sentence(outlook, chance.value, latest.currency)
 
-    return _panel([amount, chance], say, lambda: {"annual_targets.amount": round(amount.value * 1e6)}, latest.root)
+    def chosen() -> dict[str, Any]:
+        return {"annual_targets.amount": round(amount.value * 1e6)}
+
+    return _panel([amount, chance], say, latest.root, "annual_plan", chosen)
 
 
 def budget(root: Path | None = None) -> Any:
@@ -117,7 +147,7 @@ def _budget(latest: answers.Latest) -> Any:
     def chosen() -> dict[str, Any]:
         return {"regional_budget.change": round(change.value, 4), "regional_budget.move_limit": round(limit.value, 4)}
 
-    return _panel([change, limit], say, chosen, latest.root)
+    return _panel([change, limit], say, latest.root, "annual_plan", chosen)
 
 
 def shock(root: Path | None = None) -> Any:
@@ -126,25 +156,27 @@ def shock(root: Path | None = None) -> Any:
 
 
 def _shock(latest: answers.Latest) -> Any:
-    curve, goal, joint = latest.curve(), latest.target(), latest.result("demand_forecast", "joint")
+    outlook = latest.outlook()
     everything = _("all")
-    keys = [key for key in ("region", "line") if key in joint.keys]
-    where = {
-        key: widgets.Dropdown(
-            options=[everything, *answers.choices(joint, key)], description=key, style=_STYLE, layout=_WIDE
-        )
-        for key in keys
-    }
+    names = {"region": _("Region"), "line": _("Line")}
+    where = {key: _list(names[key], [everything, *outlook.choices(key)]) for key in names if key in outlook.keys}
     change = _slider(_("Change of sales"), -0.1, -0.5, 0.5, 0.01, "+.0%")
-    months = [f"{period:%Y-%m}" for period in joint.periods]
+    sure = _slider(_("How sure it is"), 1.0, 0.05, 1.0, 0.05, ".0%")
+    months = [(language.month(period), period) for period in outlook.plan.target.law.periods]
     start = widgets.SelectionSlider(options=months, description=_("From month"), style=_STYLE, layout=_WIDE)
 
-    def say() -> str:
-        chosen = {key: box.value for key, box in where.items() if box.value != everything}
-        amount = answers.shock_amount(joint, change.value, chosen, f"{start.value}-01")
-        return answers.shock_sentence(curve, goal, amount, latest.currency)
+    def places() -> dict[str, str]:
+        return {key: box.value for key, box in where.items() if box.value != everything}
 
-    return _panel([*where.values(), start, change], say, None, latest.root)
+    def say() -> str:
+        event = answers.Event(_("shock"), tuple(places().items()), start.value, change.value, sure.value)
+        return answers.shock_sentence(outlook, event, latest.currency)
+
+    def chosen() -> dict[str, Any]:
+        return {**dict.fromkeys(where, ""), **places(), "start": f"{start.value:%Y-%m-%d}",
+                "percent": round(100 * change.value, 2), "sure": round(sure.value, 2)}  # fmt: skip
+
+    return _panel([*where.values(), start, change, sure], say, latest.root, "replan", chosen)
 
 
 def lever(root: Path | None = None) -> Any:
@@ -154,9 +186,9 @@ def lever(root: Path | None = None) -> Any:
 
 def _lever(latest: answers.Latest) -> Any:
     levers = latest.result("deal_postmortem", "levers")
-    which = widgets.Dropdown(options=list(levers["lever"]), description=_("Lever"), style=_STYLE, layout=_WIDE)
+    which = _list(_("Lever"), list(levers["lever"]))
     share = _slider(_("Share of the deals it applies to"), 0.5, 0.0, 1.0, 0.05, ".0%")
-    return _panel([which, share], lambda: answers.lever_sentence(levers, which.value, share.value), None, latest.root)
+    return _panel([which, share], lambda: answers.lever_sentence(levers, which.value, share.value), latest.root)
 
 
 class Shown(progress.Silent):
@@ -186,22 +218,31 @@ class Shown(progress.Silent):
         self.line.value = html.escape(text)
 
 
-def launch(flow: str, *, given: dict[str, Any] | None = None, root: Path | None = None) -> Any:
-    """Starts a run in the background and shows its progress, then the link to its page."""
+def launch(
+    flow: str, *, given: dict[str, Any] | None = None, root: Path | None = None, after: Callable[[], None] | None = None
+) -> Any:
+    """Starts a run in the background and shows its progress, then the link to its page; at the end calls `after`."""
     shown = Shown()
 
+    @_speaking()
     def work() -> None:
         try:
-            record = launching.start(flow, given=given, root=root, show=shown, trigger="notebook")
+            _finish(shown, launching.start(flow, given=given, root=root, show=shown, trigger="notebook"))
         except PlanningError as error:
-            shown.line.value = f'<p style="color:#b4530a">{html.escape(str(error))}</p>'
-            return
-        shown.bar.value = 1.0
-        link = f"../reports/{record['flow']}/{record['id']}/index.html"
-        causes = html.escape((record["error"] or {}).get("message", ""))
-        shown.line.value = (
-            f'{html.escape(record["status"])} {causes} <a href="{link}" target="_blank">{html.escape(link)}</a>'
-        )
+            shown.line.value = f'<p style="{_WRONG}">{html.escape(str(error))}</p>'
+        finally:
+            if after is not None:
+                after()
 
     threading.Thread(target=work, daemon=True).start()
     return shown.box
+
+
+def _finish(shown: Shown, record: dict[str, Any]) -> None:
+    shown.bar.value = 1.0
+    link = html.escape(f"../reports/{record['flow']}/{record['id']}/index.html", quote=True)
+    text = html.escape(_("Open its page"))
+    page = f'<a href="{link}" target="_blank">{text}</a>'
+    causes = html.escape((record["error"] or {}).get("message", ""))
+    style = "" if record["status"] == "ok" else f' style="{_WRONG}"'
+    shown.line.value = f"<p{style}>{html.escape(record['id'])}: {record['status']}. {causes} {page}</p>"

@@ -2,62 +2,95 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import time
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from planning.errors import UsageError
-from planning.runs import launch
+from planning.runs import launch, parameters
+from planning.targets import workspace
+from planning.targets.annual import plan_year
+from planning.targets.policy import make_policy
 from planning.whatif import answers, home, panels
 
-
-@pytest.fixture
-def curve():
-    return answers.Curve.of([(100e6, 0.8), (104e6, 0.5), (110e6, 0.2), (104e6, 1.0)])
+REPO = Path(__file__).resolve().parents[2]
 
 
-def test_the_published_points_are_met_and_between_them_it_falls(curve):
-    for amount, chance in [(100e6, 0.8), (104e6, 0.5), (110e6, 0.2)]:
-        assert curve.chance(amount) == pytest.approx(chance)
-        assert curve.amount(chance) == pytest.approx(amount)
-    falling = [curve.chance(x) for x in np.linspace(80e6, 130e6, 200)]
-    assert all(b < a for a, b in zip(falling, falling[1:], strict=False)) and falling[0] > 0.99 and falling[-1] < 0.01
+@pytest.fixture(scope="module")
+def plan():
+    """Two lines in two regions over four years, with a capacity that binds, planned for 2027."""
+    rng = np.random.default_rng(3)
+    months = pd.date_range("2023-01-01", periods=48, freq="MS")
+    size = {("N", "P"): 4e5, ("N", "V"): 2e5, ("S", "P"): 3e5, ("S", "V"): 1e5}
+    shared = rng.normal(0, 0.05, 48)
+    rows = [
+        (ds, region, line, level * (1 + 0.1 * np.sin(i) + shared[i] + rng.normal(0, 0.05)))
+        for (region, line), level in size.items()
+        for i, ds in enumerate(months)
+    ]
+    history = pd.DataFrame(rows, columns=["ds", "region", "line", "amount"])
+    content = {"currency": "EUR", "by": ["region", "line"],
+               "capacity": [{"line": "P", "amount": 8_600_000, "kind": "supply"}]}  # fmt: skip
+    return plan_year(history, make_policy(content, "policy"), year=2027)[0]
 
 
-def test_points_that_do_not_fall_are_refused():
-    with pytest.raises(UsageError, match="do not fall together"):
-        answers.Curve.of([(100.0, 0.5), (110.0, 0.6)])
-    with pytest.raises(UsageError, match="do not fall together"):
-        answers.Curve.of([(100.0, 0.5)])
+@pytest.fixture(scope="module")
+def outlook(plan):
+    return answers.Outlook.of(plan)
+
+
+def test_the_plan_s_own_chances_are_met_and_between_them_it_falls(plan, outlook):
+    summary = plan.summary()
+    assert outlook.target == summary["total"] and outlook.chance(outlook.target) == summary["attainment_probability"]
+    for name, chance in [("commit", 0.80), ("target", 0.55), ("stretch", 0.25)]:
+        assert outlook.amount(chance) == pytest.approx(summary[name], abs=0.01)
+    asked = [outlook.chance(x) for x in np.linspace(0.8, 1.2, 41) * outlook.target]
+    assert all(b <= a for a, b in zip(asked, asked[1:], strict=False)) and asked[0] > 0.95 and asked[-1] < 0.1
     with pytest.raises(UsageError, match="not between 0 and 1"):
-        answers.Curve.of([(100.0, 0.5), (110.0, 0.4)]).amount(1.0)
+        outlook.amount(1.0)
 
 
-@pytest.fixture
-def joint():
-    """Two lines in one region, 10 and 20 a month over four months."""
-    cells = pd.DataFrame({"unique_id": ["N/P", "N/V"], "region": ["N", "N"], "line": ["P", "V"]})
-    return SimpleNamespace(
-        cells=cells, bottom=np.array([True, True]), keys=("region", "line"), mean=np.array([[10.0] * 4, [20.0] * 4]),
-        periods=pd.date_range("2027-01-01", periods=4, freq="MS"),
-    )  # fmt: skip
+def test_chances_are_those_of_the_draws_also_far_from_the_published_points(outlook):
+    total = outlook.reach.draws.sum(axis=1)
+    for amount in np.quantile(total, [0.02, 0.4, 0.97]):
+        assert outlook.chance(amount) == pytest.approx((total >= amount).mean(), abs=1e-3)
 
 
-def test_a_shock_is_the_share_of_what_it_hits_from_its_month_on(joint):
-    assert answers.shock_amount(joint, -0.1, {"line": "P"}, "2027-03-01") == pytest.approx(-2.0)
-    assert answers.shock_amount(joint, 0.5, {}, "2027-01-01") == pytest.approx(60.0)
-    assert answers.shock_amount(joint, -0.1, {"region": "N"}, "2027-05-01") == 0.0
-    with pytest.raises(UsageError, match="has no line 'Q'"):
-        answers.shock_amount(joint, -0.1, {"line": "Q"}, "2027-01-01")
+def _event(effect, start="2027-01-01", sure=1.0, **where):
+    return answers.Event("shock", tuple(where.items()), pd.Timestamp(start), effect, sure)
 
 
-def test_a_loss_lowers_the_chance_of_the_target_and_nothing_leaves_it(curve):
-    assert "50\u202f% to 20\u202f%" in answers.shock_sentence(curve, 104e6, -6e6, "EUR").replace("goes from ", "")
-    assert "50\u202f% to 50\u202f%" in answers.shock_sentence(curve, 104e6, 0.0, "EUR")
+def test_a_shock_takes_its_share_of_what_it_hits_from_its_month_on(plan, outlook):
+    joint, low = plan.target.adjusted.joint, plan.target.adjusted.joint.bottom
+    inside = (joint.cells["line"] == "V").to_numpy() & low
+    steps = (joint.periods >= "2027-03-01") & (joint.periods < "2028-01-01")
+    expected = -0.1 * joint.mean[np.ix_(inside, steps)].sum()
+    lost = outlook.after(_event(-0.1, "2027-03-01", line="V")).expected() - outlook.expected()
+    assert lost == pytest.approx(expected, rel=0.01)
+    whole = outlook.after(_event(-0.5)).expected() / outlook.expected()
+    assert 0.5 < whole < 0.56, "half the demand is lost, and with it the part that capacity had cut off"
+    unsure, half = outlook.after(_event(-0.2, sure=0.5, line="V")), outlook.after(_event(-0.1, line="V"))
+    assert unsure.expected() == pytest.approx(half.expected(), rel=0.002), "half as sure, half as much expected"
+
+
+def test_more_demand_than_a_line_can_supply_is_not_sold(outlook):
+    after = outlook.after(_event(0.3, line="P"))
+    sold = after.reach.draws[:, (outlook.plan.cells["line"] == "P").to_numpy()].sum(axis=1)
+    assert sold.max() <= 8_600_000 * (1 + 1e-9) and (sold > 8_599_999).mean() > 0.95
+    assert 0 < after.expected() - outlook.expected() < 0.3 * sold.mean()
+
+
+def test_a_loss_lowers_the_chance_of_the_target_and_nothing_leaves_it(outlook):
+    said = answers.shock_sentence(outlook, _event(-0.1), "EUR")
+    assert "from 55\u202f% to " in said and "changes by −€" in said
+    assert outlook.after(_event(-0.1)).chance(outlook.target) < 0.3
+    said = answers.shock_sentence(outlook, _event(0.0), "EUR")
+    assert "changes by €0.0" in said and "from 55\u202f% to 55\u202f%" in said
 
 
 def test_a_lever_scales_with_the_share_of_deals():
@@ -79,33 +112,76 @@ def test_a_scenario_is_kept_and_read_again(tmp_path, monkeypatch):
         answers.write_scenario(tmp_path, "../x", "f", {})
 
 
-def _workspace(root, monkeypatch, status="ok"):
-    """A workspace with one finished run whose annual targets published three chances."""
+def _workspace(root, monkeypatch, status="ok", language="en"):
+    """A workspace with one finished run of annual targets."""
     monkeypatch.delenv("PLANNING_WORKSPACE", raising=False)
-    (root / "workbench.toml").write_text('[company]\nname = "A & B"\n[flows.annual_plan]\nsteps = ["annual_targets"]\n')
+    (root / "workbench.toml").write_text(
+        f'[company]\nname = "A & B"\nlanguage = "{language}"\n[flows.annual_plan]\nsteps = ["annual_targets"]\n'
+    )
     folder = root / "reports" / "annual_plan" / "20270101T000000Z-abcdef"
-    (folder / "results" / "annual_targets").mkdir(parents=True)
-    numbers = [
-        {"name": n, "label": n, "value": v, "text": "", "chance": c, "note": "", "lead": False}
-        for n, v, c in [("commit", 100e6, 0.8), ("target", 104e6, 0.5), ("stretch", 110e6, 0.2)]
-    ]
-    (folder / "results" / "annual_targets" / "manifest.json").write_text(json.dumps({"numbers": numbers}))
-    step = {"notebook": "annual_targets", "status": status,
-            "answer": "We can", "page": "annual_targets.html", "error": None}
+    results = folder / "results" / "annual_targets"
+    (results / "tables").mkdir(parents=True)
+    pd.DataFrame({"year": [2027]}).to_parquet(results / "tables" / "summary.parquet")
+    manifest = {"tables": {"summary": {"parquet": "tables/summary.parquet"}}}
+    (results / "manifest.json").write_text(json.dumps(manifest))
+    step = {
+        "notebook": "annual_targets",
+        "status": status,
+        "answer": "We can",
+        "page": "annual_targets.html",
+        "error": None,
+    }
     error = None if status == "ok" else {"notebook": "annual_targets", "message": "<b>row 7</b>"}
     record = {"id": folder.name, "flow": "annual_plan", "status": status, "steps": [step], "error": error}
     (folder / "run.json").write_text(json.dumps(record))
 
 
-def test_the_target_panel_answers_at_once(tmp_path, monkeypatch):
+@pytest.fixture
+def planned(tmp_path, monkeypatch, plan):
+    """A workspace whose run of annual targets kept its plan."""
     _workspace(tmp_path, monkeypatch)
-    panel = panels.target(tmp_path)
-    amount, _chance, spoken = panel.children[:3]
-    assert "€104.0" in spoken.value and "50" in spoken.value
+    (tmp_path / "plans" / "2027").mkdir(parents=True)
+    workspace.keep(tmp_path / "plans" / "2027", plan, cause="annual_targets")
+    return tmp_path
+
+
+def _answer_time(box, value):
     started = time.process_time()
-    amount.value = 110.0
-    assert time.process_time() - started < 0.3
-    assert "€110.0" in spoken.value and "20" in spoken.value
+    box.value = value
+    return time.process_time() - started
+
+
+def test_the_target_panel_answers_at_once_and_as_the_plan_says(planned, plan):
+    panel = panels.target(planned)
+    amount, _chance, spoken = panel.children[:3]
+    assert "55" in spoken.value and f"{plan.summary()['total'] / 1e6:.1f}" in spoken.value
+    assert _answer_time(amount, amount.max) < 0.3
+    assert f"{amount.max:.1f}" in spoken.value and "1\u202f%" in spoken.value
+
+
+def test_the_shock_panel_answers_at_once_and_keeps_what_replan_reads(planned):
+    panel = panels.shock(planned)
+    region, line, _start, change, sure, spoken, keeper = panel.children
+    before = spoken.value
+    assert region.options == ("all", "N", "S") and line.options == ("all", "P", "V")
+    assert _answer_time(line, "V") < 0.3 and spoken.value != before
+    change.value, sure.value = -0.2, 0.8
+    _name, buttons, said = keeper.children
+    buttons.children[0].click()
+    assert "planning run replan --scenario replan-1" in said.children[0].value
+    wanted = {"region": "", "line": "V", "start": "2027-01-01", "percent": -20.0, "sure": 0.8}
+    assert launch.scenario("replan-1", planned) == wanted
+    declared = {p.name for p in parameters.of_notebook(REPO / "notebooks" / "replan.ipynb")}
+    assert set(wanted) <= declared
+
+
+def test_a_panel_speaks_its_company_s_language_whoever_moves_it(tmp_path, monkeypatch, plan):
+    _workspace(tmp_path, monkeypatch, language="zh")
+    (tmp_path / "plans" / "2027").mkdir(parents=True)
+    workspace.keep(tmp_path / "plans" / "2027", plan, cause="annual_targets")
+    amount, _chance, spoken = panels.target(tmp_path).children[:3]
+    contextvars.Context().run(setattr, amount, "value", amount.max)
+    assert "达成概率" in spoken.value
 
 
 def test_a_panel_without_results_says_what_to_run(tmp_path, monkeypatch):
@@ -132,5 +208,5 @@ def test_a_budget_sentence_says_more_less_or_the_same():
     table = pd.DataFrame({"current": [10_000.0, 10_000.0], "allocated": [12_000.0, 8_000.0]})
     summary = {"expected_gain": 5_000.0}
     same, more, less = (answers.budget_sentence(table, summary, change, "EUR") for change in (0.0, 0.1, -0.25))
-    assert same.startswith("With today's budget, moving €2") and "€5" in same
+    assert same.startswith("With today's budget of €20\u202fk a period, moving €2") and "€5" in same
     assert "10\u202f% more budget" in more and "25\u202f% less budget" in less
