@@ -17,18 +17,22 @@ from typing import Any
 import numpy as np
 
 from planning.forecast.panel import Panel
-from planning.forecast.season import shrunk_index
+from planning.forecast.season import shrunk_indices
 
 LEAST_SERIES = 300
-ROWS, ROWS_A_SERIES = 50_000, 70
+ROWS, ROWS_A_SERIES = 25_000, 70
 FLIPPED = 0.3
 WEIGHT = 0.2
 PLAIN = 4  # features at the end that keep their sign: W, log S, k, log t
+MOST_PERIODS = 3_000  # of a history: what was before lends nothing to a season or a level
 
 
 @dataclass(frozen=True)
 class Book:
-    """The panel as one array of z (n, T), right-aligned, NaN before the start; per series the rest that is needed."""
+    """The panel as one array of z (n, T), right-aligned, NaN before the start; per series the rest that is needed.
+
+    index (n, m): the season, in the order of the last m periods; shrink (n,): W; sums: z added up from the left.
+    """
 
     z: np.ndarray
     spread: np.ndarray
@@ -40,43 +44,54 @@ class Book:
     @classmethod
     def of(cls, panel: Panel) -> Book:
         """Makes the arrays of a panel of positive series."""
-        m, width = panel.season, int(panel.lengths.max())
-        z = np.full((panel.n, width), np.nan)
-        index, shrink = np.ones((panel.n, m)), np.ones(panel.n)
-        for i in range(panel.n):
-            y = panel.series(i)
-            index[i], shrink[i] = shrunk_index(y, m, ratio=True)
-            z[i, width - len(y) :] = np.log(y / index[i][np.arange(len(y)) % m])
+        lengths = np.minimum(panel.lengths, MOST_PERIODS)
+        width = int(lengths.max())
+        back = np.arange(width - 1, -1, -1)
+        at = panel.offsets[1:, None] - 1 - back
+        y = np.where(back < lengths[:, None], panel.flat[np.maximum(at, 0)], np.nan)
+        index, shrink = shrunk_indices(y, panel.season, ratio=True)
+        z = np.log(y / index[:, (np.arange(width) - width) % panel.season])
         change = np.diff(z, axis=1)
         spread = np.sqrt(np.nanmean(change * change, axis=1))
         sums = np.concatenate([np.zeros((panel.n, 1)), np.cumsum(np.nan_to_num(z), axis=1)], axis=1)
-        return cls(z, np.maximum(spread, 1e-4), panel.lengths, index, shrink, sums)
+        return cls(z, np.maximum(spread, 1e-4), lengths, index, shrink, sums)
+
+    def mean(self, rows: np.ndarray, at: np.ndarray, back: int, count: int) -> np.ndarray:
+        """Returns means of `count` values of z, `back` before the column `at`; NaN where they begin before a start."""
+        low, high = at - back - count + 1, at - back + 1
+        total = self.sums[rows, np.maximum(high, 0)] - self.sums[rows, np.maximum(low, 0)]
+        return np.where(low >= self.z.shape[1] - self.lengths[rows], total / count, np.nan)
+
+
+def standing(book: Book, rows: np.ndarray, at: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns what holds for any step: signed features (N, m + 6), W, log S and log t (N, 3), levels L (N,)."""
+    z, spread = book.z, book.spread[rows]
+    lags = z[rows[:, None], at[:, None] - np.arange(m + 1)]
+    level = (3 * lags[:, 0] + 2 * lags[:, 1] + z[rows, at - 2]) / 6
+    year, before = book.mean(rows, at, 0, m) - level, book.mean(rows, at, m, m) - level
+    third = book.mean(rows, at, 0, max(m // 3, 2)) - level
+    start = z.shape[1] - book.lengths[rows]
+    length = at - start + 1
+    growth = (lags[:, 0] - z[rows, start]) / np.maximum(length - 1, 1)
+    signed = np.column_stack([lags - level[:, None], year, before, third, year - before, growth])
+    return signed / spread[:, None], np.column_stack([book.shrink[rows], np.log(spread), np.log(length)]), level
+
+
+def seasons_ago(book: Book, rows: np.ndarray, at: np.ndarray, ahead: np.ndarray, m: int) -> np.ndarray:
+    """Returns what happened over the same `ahead` steps one and two seasons ago, and their mean (N, 3)."""
+    start, found = book.z.shape[1] - book.lengths[rows], []
+    for k in (1, 2):
+        known = (ahead <= k * m) & (at - k * m >= start)
+        then = np.where(known, at - k * m, 0)
+        change = book.z[rows, np.where(known, then + ahead, 0)] - book.z[rows, then]
+        found.append(np.where(known, change, np.nan) / book.spread[rows])
+    return np.column_stack([*found, 0.5 * (found[0] + found[1])])
 
 
 def features(book: Book, rows: np.ndarray, at: np.ndarray, ahead: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns features (N, F) and levels L (N,) for series `rows`, last known column `at`, `ahead` steps to go."""
-    start = book.z.shape[1] - book.lengths[rows]
-
-    def value(back: np.ndarray) -> np.ndarray:
-        column = at - back
-        return np.where((column >= start) & (back >= 0), book.z[rows, np.clip(column, 0, book.z.shape[1] - 1)], np.nan)
-
-    def mean(back: int, count: int) -> np.ndarray:
-        low, high = at - back - count + 1, at - back + 1
-        total = book.sums[rows, np.clip(high, 0, None)] - book.sums[rows, np.clip(low, 0, None)]
-        return np.where(low >= start, total / count, np.nan)
-
-    zero = np.zeros_like(at)
-    level = (3 * value(zero) + 2 * value(zero + 1) + value(zero + 2)) / 6
-    columns = [value(zero + lag) - level for lag in range(m + 1)]
-    ago = [np.where(ahead <= k * m, value(k * m - ahead) - value(zero + k * m), np.nan) for k in (1, 2)]
-    year, before, third = mean(0, m) - level, mean(m, m) - level, mean(0, max(m // 3, 2)) - level
-    length = at - start + 1
-    growth = (value(zero) - book.z[rows, start]) / np.maximum(length - 1, 1)
-    columns += [*ago, 0.5 * (ago[0] + ago[1]), year, before, third, year - before, growth]
-    spread = book.spread[rows]
-    plain = [book.shrink[rows], np.log(spread), ahead.astype(float), np.log(length)]
-    return np.column_stack([column / spread for column in columns] + plain), level
+    signed, plain, level = standing(book, rows, at, m)
+    return np.column_stack([signed, seasons_ago(book, rows, at, ahead, m), plain, ahead]), level
 
 
 def sample(book: Book, m: int, horizon: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -106,7 +121,7 @@ def forecast_global(panel: Panel, horizon: int, *, seed: int = 0) -> np.ndarray:
     x[turned, :-PLAIN] *= -1
     target[turned] *= -1
     model = HistGradientBoostingRegressor(
-        loss="absolute_error", max_iter=120, max_leaf_nodes=31, learning_rate=0.07, min_samples_leaf=60,
+        loss="absolute_error", max_iter=40, max_leaf_nodes=31, learning_rate=0.16, min_samples_leaf=60,
         l2_regularization=5.0, max_bins=63, max_features=0.5, early_stopping=False, random_state=seed,
     )
     with threadpool_limits(1):  # spinning threads on a busy machine cost ten times the work
@@ -115,12 +130,14 @@ def forecast_global(panel: Panel, horizon: int, *, seed: int = 0) -> np.ndarray:
 
 
 def _predict(model: Any, book: Book, panel: Panel, horizon: int) -> np.ndarray:
-    m = panel.season
-    every, last = np.repeat(np.arange(panel.n), horizon), book.z.shape[1] - 1
-    steps = np.tile(np.arange(1, horizon + 1), panel.n)
-    x, level = features(book, every, np.full(len(every), last), steps, m)
-    z = level + book.spread[every] * model.predict(x)
-    y = np.exp(np.clip(z, -690, 690)) * book.index[every, (panel.lengths[every] - 1 + steps) % m]
+    m, last = panel.season, book.z.shape[1] - 1
+    rows = np.arange(panel.n)
+    signed, plain, level = standing(book, rows, np.full(panel.n, last), m)
+    every, steps = np.repeat(rows, horizon), np.tile(np.arange(1, horizon + 1), panel.n)
+    ago = seasons_ago(book, every, np.full(len(every), last), steps, m)
+    x = np.column_stack([signed[every], ago, plain[every], steps])
+    z = level[every] + book.spread[every] * model.predict(x)
+    y = np.exp(np.clip(z, -690, 690)) * book.index[every, (steps - 1) % m]
     low, high = np.minimum.reduceat(panel.flat, panel.offsets[:-1]), np.maximum.reduceat(panel.flat, panel.offsets[:-1])
     reach = 2 * (high - low)
     return np.clip(y.reshape(panel.n, horizon), np.maximum(low - reach, 0)[:, None], (high + reach)[:, None])

@@ -21,6 +21,8 @@ SLIP = float(np.log(5.0))
 SHORTEST = 12
 SHIFT = 0.2
 SHIFT_CHANGES = 4.0
+# A network that sorts six values: many times faster over whole columns than sorting short rows.
+EXCHANGES = ((0, 5), (1, 3), (2, 4), (1, 2), (3, 4), (0, 3), (2, 5), (0, 1), (2, 3), (4, 5), (1, 2), (3, 4))
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,10 @@ def _grouped_median(values: np.ndarray, group: np.ndarray, n: int, take: np.ndar
     """Returns the median of the values of each group 0..n-1; 0 for an empty one."""
     if take is not None:
         values, group = values[take], group[take]
-    order = np.lexsort((values, group))
-    values = values[order]
+    pairs = np.empty(len(values), dtype=complex)  # sorted by group, then value: a third of the time of a lexsort
+    pairs.real, pairs.imag = group, values
+    pairs.sort()
+    values = pairs.imag
     count = np.bincount(group, minlength=n)
     start = np.concatenate([[0], np.cumsum(count)[:-1]])
     if not len(values):
@@ -94,24 +98,27 @@ def _median_season(z: np.ndarray, owner: np.ndarray, step: np.ndarray, lengths: 
 
 def _neighbours(a: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the median of the three values on either side of each, and their median distance from it."""
-    beside = np.full((len(a), 6), np.nan)
-    for column, shift in enumerate((-3, -2, -1, 1, 2, 3)):
-        same = np.roll(owner, -shift) == owner
-        if shift > 0:
-            same[-shift:] = False
-        else:
-            same[:-shift] = False
-        beside[:, column] = np.where(same, np.roll(a, -shift), np.nan)
-    centre = _row_median(beside)
-    return centre, _row_median(np.abs(beside - centre[:, None]))
+    beside = np.full((6, len(a)), np.nan)
+    for line, shift in zip(beside, (-3, -2, -1, 1, 2, 3)):
+        here, there = slice(max(shift, 0), min(shift, 0) or None), slice(max(-shift, 0), min(-shift, 0) or None)
+        line[here] = np.where(owner[here] == owner[there], a[there], np.nan)
+    centre = _median_of_six(beside)
+    return centre, _median_of_six(np.abs(beside - centre))
 
 
-def _row_median(rows: np.ndarray) -> np.ndarray:
-    rows = np.sort(rows, axis=1)
-    count = np.isfinite(rows).sum(axis=1)
-    line = np.arange(len(rows))
-    value = 0.5 * (rows[line, np.maximum(count - 1, 0) // 2] + rows[line, np.minimum(count // 2, rows.shape[1] - 1)])
-    return np.where(count > 0, value, 0.0)
+def _median_of_six(values: np.ndarray) -> np.ndarray:
+    """Returns the medians (N,) of values (6, N), NaN left out; 0 where all are NaN."""
+    lines = list(values)
+    for i, j in EXCHANGES:
+        lines[i], lines[j] = np.minimum(lines[i], lines[j]), np.maximum(lines[i], lines[j])
+    found = 0.5 * (lines[2] + lines[3])
+    holed = np.flatnonzero(np.isnan(found))
+    rows = np.sort(values[:, holed], axis=0)
+    count = np.isfinite(rows).sum(axis=0)
+    at = np.arange(len(holed))
+    middle = 0.5 * (rows[np.maximum(count - 1, 0) // 2, at] + rows[np.minimum(count // 2, 5), at])
+    found[holed] = np.where(count > 0, middle, 0.0)
+    return found
 
 
 def _worst(at: np.ndarray, size: np.ndarray, owner: np.ndarray, lengths: np.ndarray) -> np.ndarray:

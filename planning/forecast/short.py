@@ -65,23 +65,28 @@ class Profile:
 def profile(panel: Panel, scale: np.ndarray) -> Profile:
     """Returns what the series of at least two seasons and three points, all positive, say on season and drift."""
     m = panel.season
-    seasons, drifts, relatives = [], [], []
-    for i in np.flatnonzero(panel.lengths >= min(2 * m + 3, 12)):
-        y = panel.series(i)
-        if y.min() <= 0:
-            continue
-        if scale[i] > 0:
-            relatives.append(np.log(scale[i] / np.mean(y[-m:])))
-        if len(y) < 2 * m + 3:
-            continue
-        z = np.log(y[-min(len(y) // m, DONOR_SEASONS) * m :]).reshape(-1, m)
-        growth = float(z[-1].mean() - z[0].mean()) / (len(z) - 1) / m
-        steady = (z - z.mean(axis=1, keepdims=True)).mean(axis=0) - growth * (np.arange(m) - 0.5 * (m - 1))
-        index = np.empty(m)
-        index[np.arange(panel.last[i] - m + 1, panel.last[i] + 1) % m] = steady
-        seasons.append(index)
-        drifts.append(growth)
-    return Profile(np.array(seasons).reshape(-1, m), np.array(drifts), np.array(relatives))
+    positive = np.minimum.reduceat(panel.flat, panel.offsets[:-1]) > 0 if panel.n else np.zeros(0, bool)
+    sized = np.flatnonzero(positive & (panel.lengths >= min(2 * m + 3, 12)) & (scale > 0))
+    donors = np.flatnonzero(positive & (panel.lengths >= 2 * m + 3))
+    recent = np.nanmean(_recent(panel, sized, m), axis=1) if len(sized) else np.ones(0)
+    years = np.minimum(panel.lengths[donors] // m, DONOR_SEASONS)
+    z = np.log(_recent(panel, donors, DONOR_SEASONS * m)).reshape(-1, DONOR_SEASONS, m)
+    z[np.arange(DONOR_SEASONS) < (DONOR_SEASONS - years)[:, None]] = np.nan
+    mean = z.mean(axis=2)
+    drifts = (mean[:, -1] - mean[np.arange(len(z)), DONOR_SEASONS - years]) / (years - 1) / m
+    steady = np.nansum(z - mean[:, :, None], axis=1) / years[:, None]
+    steady -= drifts[:, None] * (np.arange(m) - 0.5 * (m - 1))
+    seasons = np.empty_like(steady)
+    places = (panel.last[donors, None] - m + 1 + np.arange(m)) % m
+    seasons[np.arange(len(z))[:, None], places] = steady
+    return Profile(seasons, drifts, np.log(scale[sized] / recent))
+
+
+def _recent(panel: Panel, rows: np.ndarray, count: int) -> np.ndarray:
+    """Returns the last `count` values (rows, count) of series, NaN before their start."""
+    back = np.arange(count - 1, -1, -1)
+    at = panel.offsets[rows + 1, None] - 1 - back
+    return np.where(back < panel.lengths[rows, None], panel.flat[np.maximum(at, 0)], np.nan)
 
 
 def alone_below(season: int, least: int) -> int:

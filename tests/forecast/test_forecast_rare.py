@@ -93,3 +93,15 @@ def test_only_values_that_stand_alone_are_replaced():
     assert found.shift.tolist()[0] == 0 and found.shift.tolist()[2] == 10
     kept = clean(panel(y), np.ones(3, bool), replace_outliers=False)
     np.testing.assert_array_equal(kept.panel.flat, y.ravel())
+
+
+def test_the_median_of_six_leaves_unknown_values_out():
+    from planning.forecast.cleaning import _median_of_six
+
+    values = np.random.default_rng(2).normal(size=(6, 200))
+    values[:4, ::7] = np.nan
+    values[:, 5] = np.nan
+    usual = np.nanmedian(np.delete(values, 5, axis=1), axis=0)
+    found = _median_of_six(values)
+    np.testing.assert_array_equal(np.delete(found, 5), usual)
+    assert found[5] == 0.0

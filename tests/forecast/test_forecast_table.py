@@ -189,3 +189,17 @@ def test_the_plain_shrunk_index_is_the_compiled_ones():
     np.testing.assert_allclose(shrunk_index(y, 12, ratio=True)[0], out, atol=1e-9)
     season_index.py_func(y, len(y), 12, False, 0.75, True, out)
     np.testing.assert_allclose(shrunk_index(y, 12, ratio=False)[0], out, atol=1e-9)
+
+
+def test_indices_of_series_of_different_length_are_those_of_each_alone():
+    from planning.forecast.season import shrunk_index, shrunk_indices
+
+    rows = np.full((3, 55), np.nan)
+    for row, n in zip(rows, (55, 31, 20)):  # the last is too short for a season
+        row[-n:] = seasonal(n)
+    index, flat = shrunk_indices(rows, 12, ratio=True)
+    for row, found, w, n in zip(rows, index, flat, (55, 31, 20)):
+        alone, its = shrunk_index(row[-n:], 12, ratio=True)
+        np.testing.assert_allclose(np.roll(found, n % 12), alone, atol=1e-12)
+        assert w == pytest.approx(its, abs=1e-9)
+    assert flat[2] == 1.0 and (index[2] == 1.0).all()
