@@ -33,8 +33,18 @@ def command(port: int | None, no_browser: bool, as_json: bool) -> None:
         common.show({"command": words, "folder": str(root)}, True)
         return
     os.chdir(root)
-    os.environ["PLANNING_WORKSPACE"] = str(root)
+    os.environ |= environment(root)
     os.execv(words[0], words)
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Returns what JupyterLab and its kernels are told: the workspace, where pages open, and our default settings."""
+    from planning.whatif import links
+
+    config = [str(links.LAB_CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return {
+        "PLANNING_WORKSPACE": str(root), "PLANNING_PAGES": links.PAGES, "JUPYTER_CONFIG_PATH": os.pathsep.join(config)
+    }  # fmt: skip
 
 
 def arguments(root: Path, port: int | None, no_browser: bool) -> list[str]:
@@ -42,7 +52,8 @@ def arguments(root: Path, port: int | None, no_browser: bool) -> list[str]:
     home = "/lab/tree/notebooks/home.ipynb" if (root / "notebooks" / "home.ipynb").is_file() else "/lab/tree/notebooks"
     words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1"]
     words += [f"--LabApp.default_url={home}", "--KernelManager.transport=ipc" if os.name == "posix" else ""]
-    # No question about news on somebody's first day, and no request to anywhere.
+    words.append("--ServerApp.jpserver_extensions=planning.whatif.lab_pages=True")
+    # No request to anywhere; that nobody is asked about news stands in the settings `environment` points at.
     words += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if importlib.util.find_spec("jupyter_scheduler"):
         words.append("--Scheduler.execution_manager_class=planning.runs.notebook_jobs.PlanningExecutionManager")

@@ -9,8 +9,10 @@ from typing import Any
 from planning import config, language
 from planning.errors import PlanningError
 from planning.language import _
+from planning.reports import record, words
 from planning.runs import emit, layout, registry
 from planning.runs.due import Journal
+from planning.whatif import links
 
 
 def show(flow: str = "annual_plan", root: Path | None = None) -> emit.Shown:
@@ -21,18 +23,18 @@ def show(flow: str = "annual_plan", root: Path | None = None) -> emit.Shown:
     except PlanningError as error:
         return emit.Shown("".join(f"<p>{html.escape(line)}</p>" for line in str(error).splitlines()), str(error))
     with language.use(settings.company.language):
-        record = next(registry.runs(layout.reports(workspace), flow=flow), None)
-        todo = next_steps(workspace, settings, record)
+        run = next(registry.runs(layout.reports(workspace), flow=flow), None)
+        todo = next_steps(workspace, settings, run)
         heading = html.escape(_("What to do next"))
         parts = [f"<h1>{html.escape(settings.company.name)}</h1>", f"<h2>{heading}</h2>"]
         parts.append("<ol>" + "".join(f"<li>{one}</li>" for one in todo) + "</ol>")
-        if record is not None:
+        if run is not None:
             heading = html.escape(_("The state of the plan"))
-            parts += [f"<h2>{heading}</h2>", _state(record)]
+            parts += [f"<h2>{heading}</h2>", _state(run)]
         return emit.Shown("".join(parts), " ".join(todo))
 
 
-def next_steps(root: Path, settings: Any, record: dict[str, Any] | None) -> list[str]:
+def next_steps(root: Path, settings: Any, run: dict[str, Any] | None) -> list[str]:
     """Returns what to do next as lines of HTML, the most urgent first."""
     missing = [name for name, source in settings.sources.items() if source.path and not (root / source.path).exists()]
     lines = []
@@ -41,17 +43,17 @@ def next_steps(root: Path, settings: Any, record: dict[str, Any] | None) -> list
         lines.append(_("Bring the data ({missing}): {command}, or name your own files in workbench.toml.").format(
             missing=html.escape(what), command="<code>planning sample data/sample</code>"
         ))  # fmt: skip
-    if record is None:
+    if run is None:
         lines.append(_("Make the first plan: {command}.").format(command="<code>planning run annual_plan</code>"))
         return lines
-    page = _link(record, "index.html")
-    if record["status"] != "ok":
-        error = record.get("error") or {}
+    if run["status"] != "ok":
+        error = run.get("error") or {}
         cause = html.escape(f"{error.get('notebook', '')}: {error.get('message', '')}".strip(": "))
         lines.append(_("The last run ended as {status} ({cause}); put it right, then {command}.").format(
-            status=record["status"], cause=cause, command="<code>planning resume</code>"
+            status=html.escape(words.state(run["status"])), cause=cause, command="<code>planning resume</code>"
         ))  # fmt: skip
-    lines.append(_("Read the last plan: {page}.").format(page=f'<a href="{page}" target="_blank">{record["id"]}</a>'))
+    page = _page(run, "index.html", f"{record.words_of(run['flow'])}, {words.moment(record.started(run['id']))}")
+    lines.append(_("Read the last plan: {page}.").format(page=page))
     lines.append(_("Ask it something with the panels below: run all cells."))
     journals = [Journal(layout.reports(root), name) for name in settings.schedules]
     if any(journal.events() for journal in journals):
@@ -59,18 +61,18 @@ def next_steps(root: Path, settings: Any, record: dict[str, Any] | None) -> list
     return lines
 
 
-def _link(record: dict[str, Any], page: str) -> str:
-    return html.escape(f"../reports/{record['flow']}/{record['id']}/{page}", quote=True)
+def _page(run: dict[str, Any], page: str, text: str) -> str:
+    return f'<a href="{links.of_run(run, page)}" target="_blank">{html.escape(text)}</a>'
 
 
-def _state(record: dict[str, Any]) -> str:
+def _state(run: dict[str, Any]) -> str:
     rows = []
-    for step in record["steps"]:
+    left = '<td style="text-align:left">'  # JupyterLab sets tables to the right
+    for step in run["steps"]:
         said = step.get("answer") or (step.get("error") or {}).get("message", "")
-        cells = (step["notebook"], step["status"], said)
-        first = f'<a href="{_link(record, step["page"])}" target="_blank">{html.escape(cells[0])}</a>'
-        left = '<td style="text-align:left">'  # JupyterLab sets tables to the right
-        rows.append(f"<tr>{left}{first}</td>{left}{html.escape(cells[1])}</td>{left}{html.escape(cells[2])}</td></tr>")
+        page = _page(run, step["page"], record.words_of(step["notebook"]))
+        state = html.escape(words.state(step["status"]))
+        rows.append(f"<tr>{left}{page}</td>{left}{state}</td>{left}{html.escape(said)}</td></tr>")
     everything = html.escape(_("All runs"))
-    gallery = f'<p><a href="../reports/index.html" target="_blank">{everything}</a></p>'
+    gallery = f'<p><a href="{links.of_file("index.html")}" target="_blank">{everything}</a></p>'
     return f"<table>{''.join(rows)}</table>{gallery}"

@@ -13,9 +13,10 @@ import ipywidgets as widgets
 from planning import language
 from planning.errors import PlanningError
 from planning.language import _
+from planning.reports import words
 from planning.runs import launch as launching
 from planning.runs import progress
-from planning.whatif import answers
+from planning.whatif import answers, links
 
 _WIDE = widgets.Layout(width="560px")
 _STYLE = {"description_width": "220px"}
@@ -168,12 +169,16 @@ def _shock(latest: answers.Latest) -> Any:
     def places() -> dict[str, str]:
         return {key: box.value for key, box in where.items() if box.value != everything}
 
+    def named() -> str:
+        moved = language.signed(change.value, formatter=language.percent)
+        return f"{language.listing(list(places().values())) or everything} {moved}"
+
     def say() -> str:
-        event = answers.Event(_("shock"), tuple(places().items()), start.value, change.value, sure.value)
+        event = answers.Event(named(), tuple(places().items()), start.value, change.value, sure.value)
         return answers.shock_sentence(outlook, event, latest.currency)
 
     def chosen() -> dict[str, Any]:
-        return {**dict.fromkeys(where, ""), **places(), "start": f"{start.value:%Y-%m-%d}",
+        return {"event": named(), **dict.fromkeys(where, ""), **places(), "start": f"{start.value:%Y-%m-%d}",
                 "percent": round(100 * change.value, 2), "sure": round(sure.value, 2)}  # fmt: skip
 
     return _panel([*where.values(), start, change, sure], say, latest.root, "replan", chosen)
@@ -240,9 +245,8 @@ def launch(
 
 def _finish(shown: Shown, record: dict[str, Any]) -> None:
     shown.bar.value = 1.0
-    link = html.escape(f"../reports/{record['flow']}/{record['id']}/index.html", quote=True)
     text = html.escape(_("Open its page"))
-    page = f'<a href="{link}" target="_blank">{text}</a>'
+    page = f'<a href="{links.of_run(record)}" target="_blank">{text}</a>'
     causes = html.escape((record["error"] or {}).get("message", ""))
     style = "" if record["status"] == "ok" else f' style="{_WRONG}"'
-    shown.line.value = f"<p{style}>{html.escape(record['id'])}: {record['status']}. {causes} {page}</p>"
+    shown.line.value = f"<p{style}>{html.escape(words.state(record['status']))}. {causes} {page}</p>"

@@ -169,7 +169,7 @@ def test_the_shock_panel_answers_at_once_and_keeps_what_replan_reads(planned):
     _name, buttons, said = keeper.children
     buttons.children[0].click()
     assert "planning run replan --scenario replan-1" in said.children[0].value
-    wanted = {"region": "", "line": "V", "start": "2027-01-01", "percent": -20.0, "sure": 0.8}
+    wanted = {"event": "V −20\u202f%", "region": "", "line": "V", "start": "2027-01-01", "percent": -20.0, "sure": 0.8}
     assert launch.scenario("replan-1", planned) == wanted
     declared = {p.name for p in parameters.of_notebook(REPO / "notebooks" / "replan.ipynb")}
     assert set(wanted) <= declared
@@ -197,6 +197,11 @@ def test_home_says_what_to_do_next_and_escapes(tmp_path, monkeypatch):
     _workspace(tmp_path, monkeypatch)
     shown = home.show(root=tmp_path)._repr_html_()
     assert "A &amp; B" in shown and "annual_targets.html" in shown and "Read the last plan" in shown
+    assert 'href="../reports/annual_plan/20270101T000000Z-abcdef/annual_targets.html"' in shown
+    monkeypatch.setenv("PLANNING_PAGES", "/planning/pages/")
+    shown = home.show(root=tmp_path)._repr_html_()
+    assert 'href="/planning/pages/annual_plan/20270101T000000Z-abcdef/annual_targets.html"' in shown
+    assert "Annual plan, 1 Jan 2027 00:00" in shown
     failed = tmp_path / "failed"
     failed.mkdir()
     _workspace(failed, monkeypatch, "failed")
