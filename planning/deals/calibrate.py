@@ -5,6 +5,11 @@ at hand.
 The bootstrap draws a truth from the posterior, simulates what such data would have shown, refits including the group
 variances, and so learns the estimator's own bias and spread. It is run on the normal equations: data simulated from
 coefficients b give X'W z ~ N(G b, G), so a refit costs columns³ and not deals x columns².
+
+With few deals shares are noisy, and the largest is largest partly by luck. So effects (standard deviations of a
+family's contribution) are read under a prior in which no family is preferred: shares ~ Dirichlet(a, ..., a), where a,
+how even families are, is unknown and learned with them. With many deals the prior says nothing; at 800 it takes off a
+sixth of the error. Where shares truly are very unequal (Dirichlet 1.5) it costs nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +17,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, special, stats
+from scipy import linalg, special
 
 from planning.deals.winmodel import Fit, Solver, symmetric_inverse, variance_steps
 
 DRAWS = 400
 WIDE = 500
 LEVEL = 0.90
+EVENNESS = (1.0, 2.0, 4.0, 8.0)
+READINGS, LEAST_READINGS = 4000, 200
+BIAS_TAKEN = 0.5  # of the bias found; all of it adds as much noise as it removes (800 deals: error .097 against .094)
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,13 @@ def family_shares(fit: Fit, codes: np.ndarray, *, refits: int = 60, seed: int = 
     if fit.design.width > WIDE:  # a refit costs columns³; fewer of them still settle bias and spread
         refits = max(min(refits, 24), refits * WIDE // fit.design.width)
     spread = column_covariance(fit, codes)
-    estimate = _expected_shares(fit.coefficients, fit.covariance, spread)
+    sizes = _expected_variances(fit.coefficients, fit.covariance, spread)
     draws = _posterior(fit, rng, DRAWS)
-    drawn = _shares(draws, spread)
+    drawn = _variances(draws, spread)
     errors = _bootstrap(fit, spread, draws, drawn, refits, rng)
     p_zero, p_field = drop_tests(fit)
-    share, low, high = _interval(estimate, drawn, errors, p_zero)
-    return Shares(fit.design.families, share, low, high, p_zero, estimate, p_field, refits)
+    share, low, high = _read(sizes, drawn, errors, p_zero, rng)
+    return Shares(fit.design.families, share, low, high, p_zero, sizes / max(sizes.sum(), 1e-12), p_field, refits)
 
 
 def column_covariance(fit: Fit, codes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -66,14 +74,12 @@ def column_covariance(fit: Fit, codes: np.ndarray) -> list[tuple[np.ndarray, np.
     return out
 
 
-def _shares(b: np.ndarray, spread: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    variances = np.stack([np.einsum("ri,ri->r", b[:, c] @ s, b[:, c]) for c, s in spread], axis=1)
-    return variances / np.maximum(variances.sum(axis=1, keepdims=True), 1e-12)
+def _variances(b: np.ndarray, spread: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    return np.stack([np.einsum("ri,ri->r", b[:, c] @ s, b[:, c]) for c, s in spread], axis=1)
 
 
-def _expected_shares(b: np.ndarray, covariance: np.ndarray, spread: list) -> np.ndarray:
-    v = np.array([b[c] @ s @ b[c] + np.sum(s * covariance[np.ix_(c, c)]) for c, s in spread])
-    return v / max(v.sum(), 1e-12)
+def _expected_variances(b: np.ndarray, covariance: np.ndarray, spread: list) -> np.ndarray:
+    return np.array([b[c] @ s @ b[c] + np.sum(s * covariance[np.ix_(c, c)]) for c, s in spread])
 
 
 def posterior_draws(fit: Fit, count: int, seed: int) -> np.ndarray:
@@ -99,7 +105,7 @@ def _root(matrix: np.ndarray) -> np.ndarray:
 def _bootstrap(
     fit: Fit, spread: list, draws: np.ndarray, drawn: np.ndarray, refits: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Errors (refits, families): share estimated from simulated data minus the share that generated them."""
+    """Errors (refits, families): effect estimated from simulated data minus the effect that generated them."""
     gram, design = fit.normal.gram, fit.design
     solver, root = Solver(gram, design.big), _root(gram)
     errors = np.empty((refits, len(spread)))
@@ -110,41 +116,49 @@ def _bootstrap(
         _, variances = variance_steps(solver, score, design, start, 12, 0.03)
         b, _ = solver(score, design.penalty(variances))
         expected = np.array([b[c] @ s @ b[c] for c, s in spread]) + solver.traces(spread)
-        errors[number] = expected / expected.sum() - drawn[number % len(draws)]
+        errors[number] = np.sqrt(np.maximum(expected, 0)) - np.sqrt(drawn[number % len(draws)])
     return errors
 
 
-def _interval(
-    estimate: np.ndarray, drawn: np.ndarray, errors: np.ndarray, p_zero: np.ndarray
+def _read(
+    sizes: np.ndarray, drawn: np.ndarray, errors: np.ndarray, p_zero: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    z = stats.norm.ppf(0.5 + LEVEL / 2)
-    spread = np.maximum(errors.std(axis=0, ddof=1), drawn.std(axis=0))
-    centre = _together(np.clip(estimate - errors.mean(axis=0), 0.0, 1.0), spread, p_zero)
-    width = z * spread
+    """Share and interval per family: readings of the effects within their noise, weighed by the even-handed prior; the
+    interval also holds the middle 90 % of the plain posterior draws."""
+    if len(sizes) == 1:
+        return np.ones(1), np.ones(1), np.ones(1)
+    noise = np.maximum(errors.std(axis=0, ddof=1), np.sqrt(drawn).std(axis=0))
+    centre = np.sqrt(np.maximum(sizes, 0)) - BIAS_TAKEN * errors.mean(axis=0)
+    effects = centre + noise * rng.standard_normal((READINGS, len(sizes)))
+    parts = np.maximum(effects, 1e-3 * np.abs(centre).max() + 1e-12) ** 2
+    parts /= parts.sum(axis=1, keepdims=True)
+    weight = _even_handed(parts)
     tail = (1 - LEVEL) / 2
-    low = np.clip(np.minimum(centre - width, np.quantile(drawn, tail, axis=0)), 0, 1)
-    high = np.clip(np.maximum(centre + width, np.quantile(drawn, 1 - tail, axis=0)), 0, 1)
-    share = centre / max(centre.sum(), 1e-12)
+    plain = drawn / np.maximum(drawn.sum(axis=1, keepdims=True), 1e-12)
+    share = weight @ parts
+    low = np.minimum(_weighted_quantile(parts, weight, tail), np.quantile(plain, tail, axis=0))
+    high = np.maximum(_weighted_quantile(parts, weight, 1 - tail), np.quantile(plain, 1 - tail, axis=0))
     low = np.where(p_zero > 0.05, 0.0, np.minimum(low, share))
     return share, low, np.maximum(high, share)
 
 
-def _together(share: np.ndarray, spread: np.ndarray, p_zero: np.ndarray) -> np.ndarray:
-    """Draws noisy shares towards their common mean, by as much as their scatter is noise (empirical Bayes, Stein's
-    factor).
+def _even_handed(parts: np.ndarray) -> np.ndarray:
+    """Weights (readings,) of the prior: Dirichlet shares of unknown evenness, per unit of effect and not of share."""
+    count, logs = parts.shape[1], np.log(parts).sum(axis=1)
+    each = np.stack([
+        special.gammaln(count * a) - count * special.gammaln(a) + (a - 1) * logs for a in EVENNESS
+    ], axis=1)  # fmt: skip
+    weight = special.softmax(special.logsumexp(each, axis=1) + 0.5 * logs)
+    while 1 / np.sum(weight**2) < LEAST_READINGS:  # many families: a gentler prior rather than a few readings
+        weight = np.sqrt(weight) / np.sqrt(weight).sum()
+    return weight
 
-    Only families that do carry weight take part; with fewer than four there is nothing to learn a scatter from.
-    """
-    real = p_zero <= 0.05
-    count = int(real.sum())
-    if count < 4:
-        return share
-    middle, noise = share[real].mean(), spread[real] ** 2
-    scatter = max(float(np.sum((share[real] - middle) ** 2)) / (count - 1) - float(noise.mean()), 0.0)
-    pull = (count - 3) / (count - 1) * noise / (noise + scatter)
-    out = share.copy()
-    out[real] = share[real] + pull * (middle - share[real])
-    return out
+
+def _weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> np.ndarray:
+    order = np.argsort(values, axis=0)
+    reached = np.cumsum(weight[order], axis=0)
+    place = np.minimum((reached < level).sum(axis=0), len(values) - 1)
+    return values[order[place, np.arange(values.shape[1])], np.arange(values.shape[1])]
 
 
 def drop_tests(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
