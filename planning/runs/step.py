@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from planning import files
 from planning.errors import NotebookError, UsageError, did_you_mean
 from planning.runs import emit, layout, parameters
 
@@ -93,6 +95,7 @@ class Step:
         self._tables, self._optional, self._files = list(tables), list(optional), list(files)
         self._results: dict[str, Sequence[str]] = {}
         self._settings: Any = None
+        self._imported = set(sys.modules)
         self.parameters = _typed(names, context["path"])
         self.language: str = getattr(self.parameters, "language", None) or self.settings.company.language
         language.set_language(self.language)
@@ -257,6 +260,9 @@ class Step:
 
     def finish(self) -> emit.Shown:
         """Writes the manifest. The last cell of each notebook: without it the step counts as failed."""
+        if "imports" in self._context:  # the runner wants to know what to import before the next fork
+            late = [name for name in sys.modules if name not in self._imported and not name.startswith("__")]
+            files.write_json(Path(self._context["imports"]), late)
         return self._out.finish()
 
 
