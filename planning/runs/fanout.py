@@ -95,7 +95,7 @@ def _local(
     from planning.runs import kernels
 
     paths = [step.declared.path for step in plans[0].steps]
-    source = kernels.source(settings.run.kernel, options.jobs, paths)
+    source = kernels.source(settings.run.kernel, options.jobs, paths, reports=layout.reports(root))
     stop = threading.Event()
     active: dict[int, runner.Running] = {}
     reason: list[str] = []

@@ -7,6 +7,7 @@ nothing on the machine's network can reach them.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import shutil
 import sys
@@ -20,7 +21,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 
-from planning.runs import inputs, warm
+from planning.runs import imports, inputs, warm
 from planning.runs.parameters import code_cells
 
 
@@ -110,18 +111,27 @@ class WarmKernels(Kernels):
         super().close()
 
 
-def source(kind: str, jobs: int, notebooks: Iterable[Path] = (), *, why: str = "") -> Kernels:
+def source(
+    kind: str, jobs: int, notebooks: Iterable[Path] = (), *, why: str = "", reports: Path | None = None
+) -> Kernels:
     """Returns the kernels of a run: warm ones where asked and where they pass their self-test, else cold ones.
 
-    notebooks: what will be executed; the modules they import are imported once, before the first fork.
+    notebooks: what will be executed; the modules they import are imported once, before the first fork. With `reports`
+    also those that they imported late when they ran before.
     """
     limits = warm.thread_limits(jobs)
     if kind != "warm":
         return Kernels(limits, why or "as [run] kernel says")
     if not sys.platform.startswith("linux"):
         return Kernels(limits, f"warm kernels are not tested on {sys.platform}")
+    notebooks = list(notebooks)
+    preload, late = preload_for(notebooks), imports.known(reports, (p.stem for p in notebooks)) if reports else []
     try:
-        return WarmKernels(limits, preload_for(notebooks))
+        if late:
+            with contextlib.suppress(warm.WarmError):
+                return WarmKernels(limits, [*preload, *late])
+            imports.forget(reports)
+        return WarmKernels(limits, preload)
     except (warm.WarmError, OSError) as error:
         return Kernels(limits, f"no warm kernels here: {error}")
 

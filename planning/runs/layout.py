@@ -6,6 +6,7 @@ reports/<flow>/<run-id>/                 a finished run        (run.json, <noteb
 reports/<flow>/.partial-<run-id>/        one being written, or one whose process died
 reports/.by-hand/<notebook>/             what a notebook emitted when it was run by hand in JupyterLab
 reports/.locks/<run-id>.lock             held by flock while the run is written
+reports/.imports.json                    what notebooks imported late (imports)
 ```
 """
 

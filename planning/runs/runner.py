@@ -19,7 +19,7 @@ from typing import Any
 
 from planning import files
 from planning.errors import PlanningError, UsageError
-from planning.runs import emit, inputs, layout, progress, reuse
+from planning.runs import emit, imports, inputs, layout, progress, reuse
 from planning.runs.folder import RunFolder, sweep, utc_now
 from planning.runs.plan import Plan, Planned
 from planning.runs.step import CONTEXT
@@ -264,6 +264,8 @@ class Running:
             status=outcome.status, finished=utc_now(), seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
             error=outcome.error, warnings=outcome.warnings, **_said(manifest),
         )  # fmt: skip
+        with self.mutex:
+            imports.keep(layout.reports(self.root), step.notebook, self._imports(step))
         self._redact(step.notebook)
         row["results_sha256"] = inputs.content_sha256(results)
 
@@ -312,7 +314,8 @@ class Running:
                 kind, why = self.settings.run.kernel, ""
                 if kind == "warm" and len(notebooks) < WORTH_WARMING:
                     kind, why = "cold", "one notebook starts sooner without a warm process"
-                self.kernels = kernels.source(kind, self.options.jobs, notebooks, why=why)
+                reports = layout.reports(self.root)
+                self.kernels = kernels.source(kind, self.options.jobs, notebooks, why=why, reports=reports)
             self.folder.record["kernel"] = {"kind": self.kernels.kind, "why": self.kernels.why}
         return self.kernels
 
@@ -320,12 +323,16 @@ class Running:
         """Where the results of earlier notebooks lie: in this run where they are part of it, else in a finished one."""
         return {name: self.folder.path / "results" / name for name in step.before} | step.outside
 
+    def _imports(self, step: Planned) -> Path:
+        return self.folder.path / ".context" / f"{step.notebook}.imports.json"
+
     def _context(self, step: Planned) -> dict[str, Any]:
         results = self.folder.path / "results" / step.notebook
         return {
             "notebook": step.notebook, "root": str(self.root), "path": str(step.declared.path),
             "run_id": self.folder.run_id, "results": str(results),
             "earlier": {name: str(path) for name, path in self._earlier(step).items()},
+            "imports": str(self._imports(step)),
         }  # fmt: skip
 
     def _note(self, row: dict[str, Any]) -> str:

@@ -166,3 +166,37 @@ def test_the_preload_follows_the_notebooks_imports(tmp_path, write_notebook):
     found = kernels.preload_for([path])
     assert {"planning.charts", "json", *warm.PRELOAD} <= set(found)
     assert zygote.preload(["no.such.module"])["missing"] and Path(path).is_file()
+
+
+def test_what_a_notebook_imports_late_is_imported_before_the_next_fork(workspace, no_pages):
+    """The second run's warm process has the module; one that starts a thread is forgotten, and kernels stay warm."""
+    from planning.runs import imports, launch
+
+    workspace.configure('[run]\nkernel = "warm"\n[flows.f]\nsteps = ["a", "b"]\n')
+    late = "import json as _j\nimport sys\nprint('there', 'modulefinder' in sys.modules)\n__import__('modulefinder')"
+    workspace.notebook("a", late)
+    workspace.notebook("b", "1")
+    first, second = (launch.start("f", force=True) for _ in range(2))
+    said = [(Path(run["folder"]) / "logs" / "a.log").read_text() for run in (first, second)]
+    assert [text.strip() for text in said] == ["there False", "there True"]
+    assert "modulefinder" in imports.known(workspace.reports, ["a"]) and not imports.known(workspace.reports, ["b"])
+
+    (workspace.root / "starts_a_thread.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    )
+    (workspace.reports / imports.FILE).write_text('{"a": ["starts_a_thread"]}')
+    made = kernels.source("warm", 1, [workspace.root / "notebooks" / "a.ipynb"], reports=workspace.reports)
+    try:
+        assert made.kind == "warm" and imports.known(workspace.reports, ["a"]) == []
+    finally:
+        made.close()
+
+
+def test_compiled_kernels_come_in_by_their_own_door(tmp_path):
+    from planning.runs import imports
+
+    (tmp_path / "late.json").write_text('["numba", "planning.forecast.kernels"]')
+    imports.keep(tmp_path, "a", tmp_path / "late.json")
+    imports.keep(tmp_path, "a", tmp_path / "nothing.json")
+    assert imports.known(tmp_path, ["a", "b"]) == ["numba", "planning.forecast.compiled:kernels"]
+    assert zygote.preload(["tests_of_nothing:x", "json:dumps"])["missing"][0].startswith("tests_of_nothing")
