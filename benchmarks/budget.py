@@ -2,7 +2,9 @@
 
     python benchmarks/budget.py                  everything, 20 worlds a setting (about three minutes)
     python benchmarks/budget.py --worlds 5       a quick look
-    python benchmarks/budget.py --only regret    one part: regret, pilots, demand, solver, fit, meridian
+    python benchmarks/budget.py --only regret    one part: regret, pilots, demand, solver, fit, meridian, peers
+    python benchmarks/budget.py --only peers --peers DIR --worlds 3   PyMC-Marketing from a venv in DIR, made when
+        missing (830 MB); about six CPU minutes a world, its splits are kept there
 
 Regret is the share of the best possible response lost, scored on the true curves; the split is free unless it says
 "within 30 %". Worlds come from `planning.budget.simulate` (6 regions x 104 weeks x 3 lines).
@@ -12,8 +14,10 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import os
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -266,17 +270,47 @@ def bench_meridian() -> None:
     print(f"  gain within 30 %: chance {gain['gain_probability']:.2f}; expected regret {gain['expected_regret']:.1%}")
 
 
+def bench_peers(worlds: int, folder: Path | None) -> None:
+    """PyMC-Marketing (hierarchical, nutpie, its own optimiser) on the first worlds of the first setting."""
+    if folder is None:
+        print("\nPyMC-Marketing: not asked for; --peers DIR installs it into DIR and runs it (see peers_budget.py)")
+        return
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "pymc-marketing", "nutpie", "pyarrow"], check=True)
+    print("\nPyMC-Marketing beside ours, Hill, 5 % noise: regret %; CPU s fit + split; peak MB")
+    for seed in range(worlds):
+        world, kept = simulate_world(seed), folder / f"split-{seed}.json"
+        if not kept.exists():
+            tables = [folder / f"{name}-{seed}.parquet" for name in ("spend", "outcome")]
+            world.spend.to_parquet(tables[0])
+            world.outcome.to_parquet(tables[1])
+            script = Path(__file__).with_name("peers_budget.py")
+            subprocess.run([python, "-W", "ignore", script, *tables, kept], check=True)
+        theirs = json.loads(kept.read_text("utf-8"))
+        best = best_value(world)
+        split = world.cells.merge(pd.DataFrame(theirs["split"]), on=["region", "line"])["amount"].to_numpy()
+        x, _response, seconds = ours(world, draws=200)
+        print(
+            f"world {seed}: PyMC-Marketing {100 * regret(world, split, best):.2f} ({theirs['fit_cpu']:.0f} + "
+            f"{theirs['split_cpu']:.0f} s, {theirs['memory_mb']:.0f} MB); ours {100 * regret(world, x, best):.2f} "
+            f"({seconds:.2f} s); last year {100 * regret(world, world.current, best):.2f}"
+        )
+
+
 def main() -> None:
     """Run the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=20)
-    parser.add_argument("--only", choices=["regret", "pilots", "demand", "solver", "fit", "meridian"])
+    parser.add_argument("--only", choices=["regret", "pilots", "demand", "solver", "fit", "meridian", "peers"])
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="where PyMC-Marketing is, or is to be, installed")
     asked = parser.parse_args()
     print(f"{dt.date.today()}  {' '.join(['python', *sys.argv])}  (CPU seconds, one thread)")
     parts = {
         "solver": bench_solver, "fit": bench_fit, "regret": lambda: bench_regret(asked.worlds),
         "pilots": lambda: bench_pilots(asked.worlds), "demand": lambda: bench_demand(asked.worlds),
-        "meridian": bench_meridian,
+        "meridian": bench_meridian, "peers": lambda: bench_peers(min(asked.worlds, 3), asked.peers),
     }  # fmt: skip
     for name, part in parts.items():
         if asked.only in (None, name):

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planning.errors import UsageError
+from planning.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+VERSION_ID = 12
 
 
 def _temporary(path: Path) -> Path:
@@ -125,3 +127,50 @@ def sha256_frame(frame: pd.DataFrame) -> str:
         digest.update(f"{name}\0{column.dtype}\0".encode())
         digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
     return digest.hexdigest()
+
+
+def content_id(content: Any) -> str:
+    """Returns the name that a version's content gives it: the same content, the same name."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_ID]
+
+
+def keep_version(folder: str | Path, content: Any) -> Path:
+    """Writes content as `folder/versions/<id>.json` and makes it current; an equal version is never written twice."""
+    store = Path(folder) / "versions"
+    store.mkdir(exist_ok=True)
+    path = store / f"{content_id(content)}.json"
+    if not path.exists():
+        write_json(path, content)
+    write_text(store / "current", path.stem + "\n")
+    return path
+
+
+def has_versions(folder: str | Path, *ids: str) -> bool:
+    """Tells whether a folder holds versions, and all those whose ids start as named."""
+    store = Path(folder) / "versions"
+    return (store / "current").is_file() and all(list(store.glob(f"{one}*.json")) for one in ids)
+
+
+def version_paths(folder: str | Path) -> list[Path]:
+    """Returns the files of a folder's versions, oldest first."""
+    return sorted((Path(folder) / "versions").glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def read_version(folder: str | Path, wanted: str | None = None) -> tuple[str, dict[str, Any]]:
+    """Reads (id, content) of the current version of a folder, or of the one whose id starts with `wanted`.
+
+    UsageError where there is no such version or several; DataError where the file was changed by hand.
+    """
+    store = Path(folder) / "versions"
+    wanted = wanted or (store / "current").read_text("utf-8").strip()
+    found = sorted(store.glob(f"{wanted}*.json"))
+    if len(found) != 1:
+        known = [path.stem for path in store.glob("*.json")]
+        raise UsageError(
+            f"{folder}: has {'no' if not found else 'several'} version '{wanted}'.{did_you_mean(wanted, known)}"
+        )
+    content = json.loads(found[0].read_text("utf-8"))
+    if content_id(content) != found[0].stem:
+        raise DataError(f"{found[0]}: was changed after it was written; versions are immutable. Restore the file.")
+    return found[0].stem, content

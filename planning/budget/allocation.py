@@ -26,12 +26,14 @@ SMALL_MOVE = 0.05  # a change below this share of current is no change
 @dataclass
 class Allocation:
     """The result. table : region, line, current, allocated, lo, hi, marginal_return, verdict and how it came about;
-    summary : plain numbers and the certificate; notes : what was treated how (warnings of the tables, held cells)."""
+    summary : plain numbers and the certificate; rules, hard : the limits with and without the move limit; notes : what
+    was treated how (warnings of the tables, held cells)."""
 
     table: pd.DataFrame
     summary: dict
     response: Response
     rules: Rules
+    hard: Rules
     solution: Solution
     notes: list[str] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
@@ -61,6 +63,7 @@ def allocate(
     total = round(float(current.sum()) if total is None else float(total), 2)
     checked = read_bounds(bounds, cells, bounds_file)
     rules = make_rules(cells, checked, total, move_limit=move_limit, fixed=_committed(cells, fixed))
+    hard = rules if move_limit is None else make_rules(cells, checked, total, move_limit=None, fixed=rules.held)
     draws, informed = response.draws, response.informed
     curves = AllCells(draws, informed, len(cells), margin)
     lo, hi = rules.lo, np.minimum(rules.hi, total + rules.lo)
@@ -71,9 +74,9 @@ def allocate(
     cents = to_cents(solution.x, total, lo, hi, rules.groups if len(rules.words) else None)
     allocated = cents / 100.0
     table = _table(response, curves, allocated, rules, solution.price, margin)
-    summary = _summary(response, curves, allocated, cents, solution, rules, total, move_limit, checked, margin)
+    summary = _summary(response, curves, allocated, cents, solution, rules, total, move_limit, hard, margin)
     notes = [*rules.notes, *(fault.line() for fault in response.warnings)]
-    return Allocation(table, summary, response, rules, solution, notes, response.warnings)
+    return Allocation(table, summary, response, rules, hard, solution, notes, response.warnings)
 
 
 def _sane(total, move_limit, margin) -> None:
@@ -270,7 +273,7 @@ def _verdicts(table: pd.DataFrame, response: Response, rules: Rules) -> list[str
     return verdicts
 
 
-def _summary(response, curves, allocated, cents, solution, rules, total, move_limit, checked, margin) -> dict:
+def _summary(response, curves, allocated, cents, solution, rules, total, move_limit, hard, margin) -> dict:
     current = response.cells["current"].to_numpy(float)
     same_money = current * (total / current.sum()) if current.sum() > 0 else current
     summary = {
@@ -291,7 +294,7 @@ def _summary(response, curves, allocated, cents, solution, rules, total, move_li
         return summary
     gain = (curves.response(allocated) - curves.response(same_money)).sum(axis=1)
     lo, hi = (float(v) for v in np.quantile(gain, [0.05, 0.95]))
-    free_gain = _free_gain(response, curves, same_money, total, checked, rules, gain.mean(), move_limit)
+    free_gain = float(gain.mean()) if hard is rules else _free_gain(curves, same_money, total, hard)
     regret, regret_now = expected_regret(curves, allocated, same_money, total, rules)
     free = (rules.hi > rules.lo)[response.informed]
     slope = curves.marginal(allocated)[:, free] if free.any() else curves.marginal(allocated)
@@ -322,11 +325,8 @@ def _binding(solution: Solution, rules: Rules) -> list[dict]:
     ]
 
 
-def _free_gain(response, curves, same_money, total, checked, rules: Rules, limited_gain, move_limit) -> float:
+def _free_gain(curves, same_money, total, free: Rules) -> float:
     """Return the gain of the best split without the move limit, all other rules kept."""
-    if move_limit is None:
-        return float(limited_gain)
-    free = make_rules(response.cells, checked, total, move_limit=None, fixed=rules.held)
     hi = np.minimum(free.hi, total + free.lo)
     best = split(curves, total, free.lo, hi, free)
     return float((curves.response(best.x) - curves.response(same_money)).sum(axis=1).mean())

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from planning.budget import sentences
 from planning.budget.allocation import SMALL_MOVE, SURE, AllCells, Allocation, allocate, split
 from planning.budget.effects import past_returns
 from planning.budget.inputs import STEP_DAYS
@@ -100,7 +101,7 @@ def bounds_of(spend_lines: pd.DataFrame | None, response: Response) -> tuple[pd.
 
 
 def regional_budget(
-    spend: pd.DataFrame,
+    spend: pd.DataFrame | None,
     sales: pd.DataFrame,
     *,
     spend_lines: pd.DataFrame | None = None,
@@ -115,8 +116,10 @@ def regional_budget(
     """Return the proposal for a year; ``change`` is next year's budget over this one's (0.05 = five percent more).
 
     spend, sales and the optional tables are canonical, in one currency. margin : of sales; None takes the recorded
-    margins (1.0 where there are none: then returns are sales, not profit).
+    margins (1.0 where there are none: then returns are sales, not profit). Without a spend table nothing can be told.
     """
+    if spend is None:
+        return RegionalBudget(refused=[sentences.no_spend()])
     if as_of is not None:
         spend = spend[pd.to_datetime(spend["period"]) <= pd.Timestamp(as_of)]
         sales = sales[pd.to_datetime(sales["ds"]) <= pd.Timestamp(as_of)]

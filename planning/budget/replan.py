@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from planning.budget.solver import solve, spend_at
-from planning.errors import UsageError
 
 SHARES = (0.02, 0.05, 0.10)
 
@@ -71,31 +70,54 @@ def move_options(
     return pd.DataFrame(rows, columns=["share", "moved", "gain", "of_possible"]), splits
 
 
-def phase(
-    a: np.ndarray, k: np.ndarray, carry_over: np.ndarray, season: np.ndarray, total: float, *, floor: float = 0.0
-) -> np.ndarray:
-    """Return spend by cell and phase (cells, phases) of a year's total, with what carries from one phase to the next.
+def carried_over(alpha: np.ndarray, periods: float) -> np.ndarray:
+    """Return which share of a phase's effect falls into the next one, from the carry-over ``alpha`` a period.
 
-    a, k : Hill curves a phase; carry_over : share of a phase's spend that works in the next one; season : weight of the
-    response of each phase (mean 1); floor : least spend of a cell and phase. Needs cvxpy, the optional extra.
+    >>> carried_over(np.array([0.5]), 13).round(3)
+    array([0.077])
     """
-    try:
-        import cvxpy as cp
-    except ImportError:
-        raise UsageError(
-            "phasing over a year needs cvxpy. Install the extra: pip install 'planning-workbench[optimise]'."
-        ) from None
-    cells, phases = len(a), len(season)
-    x = cp.Variable((cells, phases))
-    value, state = 0.0, x[:, -1]
-    for q in range(phases):
-        # The year before is taken to end as this one does, so that nothing is won by emptying the last phase.
-        state = cp.multiply(1 - carry_over, x[:, q]) + cp.multiply(carry_over, state if q else x[:, phases - 1])
-        value = value + season[q] * (a.sum() - cp.sum(cp.multiply(a * k, cp.inv_pos(state + k))))
-    scale = float(a.sum())
-    problem = cp.Problem(cp.Maximize(value / scale), [x >= floor, cp.sum(x) == total])
-    problem.solve(solver=cp.CLARABEL)
-    if problem.status != "optimal":
-        raise UsageError(f"phasing {total:,.2f} with a floor of {floor:,.2f} has no solution. Lower the floor.")
-    spend = np.maximum(x.value, floor)
-    return spend * (total / spend.sum())
+    alpha = np.nan_to_num(np.asarray(alpha, float))
+    return np.minimum(alpha * (1 - alpha**periods) / np.maximum((1 - alpha) * periods, 1e-9), 0.49)
+
+
+def phase(
+    curves, amounts: np.ndarray, carry_over: np.ndarray, season: np.ndarray, *, sweeps: int = 12
+) -> np.ndarray:
+    """Return the best spend by cell and phase (cells, phases) when each cell's phases average its ``amounts``.
+
+    A phase works with (1 - c) of its own spend and c of that of the phase before; the year before is taken to end as
+    this one does, so that nothing is won by emptying the last phase. season : weight of the response of each phase.
+    curves : concave, with `inverse` and `marginal` (cells,). At the optimum a cell's next unit returns the same in all
+    phases with spend: found by bisection on that price, cell by cell, phases solved in turn (they meet only through c).
+    """
+    count = len(season)
+    low, high = np.full(len(amounts), -80.0), np.full(len(amounts), 80.0)
+    x = np.repeat(amounts[:, None], count, axis=1)
+    for _ in range(64):
+        middle = 0.5 * (low + high)
+        x = _phases_at(curves, np.exp(middle), x, carry_over, season, sweeps)
+        over = x.mean(axis=1) > amounts
+        low, high = np.where(over, middle, low), np.where(over, high, middle)
+    mean = x.mean(axis=1, keepdims=True)
+    return np.where(mean > 0, x * (amounts[:, None] / np.where(mean > 0, mean, 1.0)), amounts[:, None])
+
+
+def _phases_at(curves, price, x, c, season, sweeps: int) -> np.ndarray:
+    """Return each phase's best spend at a price of the cell, the others given, until nothing moves."""
+    x, count = x.copy(), len(season)
+    for _ in range(sweeps):
+        before = x.copy()
+        for q in range(count):
+            after, earlier = (q + 1) % count, (q - 1) % count
+            later = season[after] * curves.marginal((1 - c) * x[:, after] + c * x[:, q])
+            wanted = np.maximum(price - c * later, 1e-300) / ((1 - c) * season[q])
+            x[:, q] = np.maximum((curves.inverse(wanted) - c * x[:, earlier]) / (1 - c), 0.0)
+        if np.abs(x - before).max() <= 1e-12 * max(float(np.abs(x).max()), 1.0):
+            break
+    return x
+
+
+def phased_value(curves, x: np.ndarray, carry_over: np.ndarray, season: np.ndarray) -> float:
+    """Return the mean response a phase of a phased plan (cells, phases)."""
+    states = (1 - carry_over)[:, None] * x + carry_over[:, None] * np.roll(x, 1, axis=1)
+    return float(np.mean([w * curves.value(states[:, q]).sum() for q, w in enumerate(season)]))

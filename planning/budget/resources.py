@@ -1,8 +1,12 @@
-"""What the target needs: people, material and cash, from the company's own ratios with their spread; and the budget
-table.
+"""What the target needs: people, material and cash, from the company's own ratios with their spread.
 
-need = target x ratio, ratio = resource per unit of sales in past years; the spread of the ratio over years and regions
-(with one more for the year to come) gives the 80 % interval.
+need = target x ratio, ratio = resource per unit of sales in past years; the spread of the ratio over the years (with
+one more for the year to come) gives the 80 % interval. For people the ratio is a chain, where deals are recorded:
+
+    people a unit of sales = won deals a unit of sales / hit rate / deals a person
+
+Its links are shown each by itself; the interval is that of the chain as a whole, since their errors are not independent
+(a year with few deals a person is often one with a good hit rate).
 """
 
 from __future__ import annotations
@@ -43,77 +47,6 @@ def needs(targets: pd.DataFrame, ratios: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["region", "resource", "need", "lo", "hi", "available", "gap"])
 
 
-def people_needed(
-    deals: float,
-    hit_rate: float,
-    deals_a_person: float,
-    *,
-    ramp_months: float = 0.0,
-    joining: float = 0.0,
-    there: float = 0.0,
-) -> dict:
-    """Return the sales people a number of won deals needs: full-time years, and hires when newcomers are still ramping.
-
-    hit_rate : won over pursued; deals_a_person : deals one experienced person pursues a year; joining : month of the
-    year newcomers start (0: January). A newcomer gives (12 - joining - ramp_months / 2) / 12 of a year at best.
-    """
-    if not (0 < hit_rate <= 1 and deals_a_person > 0):
-        raise DataError(
-            f"hit rate {hit_rate:g} and deals a person {deals_a_person:g}: both must be above 0, the rate at most 1."
-        )
-    full = deals / hit_rate / deals_a_person
-    useful = max((12 - joining - ramp_months / 2) / 12, 0.05)
-    return {"full_time": full, "hires": max(full - there, 0.0) / useful, "newcomer_year": useful}
-
-
-def budget_table(cells: pd.DataFrame, kinds: pd.Series, *, season: np.ndarray | None = None) -> pd.DataFrame:
-    """Return the budget by region, category and quarter, exact to the cent: rows sum to the cells' yearly amounts.
-
-    cells : region, line, proposed (a year); kinds : line -> type (channel, campaign, tool, headcount, pilot);
-    season : four weights of the quarters (equal by default). Columns: region, category, q1..q4, year.
-    """
-    category = {
-        "channel": "marketing",
-        "campaign": "marketing",
-        "tool": "tools",
-        "headcount": "people",
-        "pilot": "pilots",
-    }
-    named = cells.assign(category=cells["line"].map(kinds).map(category).fillna("marketing"))
-    cents = (named["proposed"] * 100).round().astype("int64")
-    yearly = cents.groupby([named["region"], named["category"]]).sum()
-    weight = np.full(4, 0.25) if season is None else np.asarray(season, float) / np.sum(season)
-    rows = []
-    for (region, kind), amount in yearly.items():
-        parts = spread_exactly(int(amount), weight)
-        rows.append((region, kind, *(p / 100 for p in parts), int(amount) / 100))
-    return pd.DataFrame(rows, columns=["region", "category", "q1", "q2", "q3", "q4", "year"])
-
-
-def spread_exactly(cents: int, weight: np.ndarray) -> list[int]:
-    """Return whole cents by weight that add up exactly, largest remainder first.
-
-    >>> spread_exactly(10, np.array([0.25, 0.25, 0.25, 0.25]))
-    [3, 3, 2, 2]
-    """
-    ideal = cents * weight
-    parts = np.floor(ideal).astype(np.int64)
-    order = np.lexsort((np.arange(len(weight)), -(ideal - parts)))
-    parts[order[: cents - int(parts.sum())]] += 1
-    return [int(p) for p in parts]
-
-
-def differences(old: pd.DataFrame, new: pd.DataFrame, keys: list[str], amount: str) -> pd.DataFrame:
-    """Return what changed between two versions of a table: keys, before, after, change, largest first; sums stay
-    exact."""
-    both = old[[*keys, amount]].merge(new[[*keys, amount]], on=keys, how="outer", suffixes=("_old", "_new"))
-    before, after = ((both[f"{amount}_{side}"].fillna(0.0) * 100).round().astype("int64") for side in ("old", "new"))
-    changed = both[keys].assign(before=before / 100, after=after / 100, change=(after - before) / 100)
-    changed = changed[changed["change"] != 0]
-    order = changed["change"].abs().sort_values(ascending=False, kind="stable").index
-    return changed.loc[order].reset_index(drop=True)
-
-
 def people_years(people: pd.DataFrame, years: list[int]) -> pd.DataFrame:
     """Return full-time years of work by region and year: region, year, fte; ramping months count half.
 
@@ -140,41 +73,105 @@ def people_years(people: pd.DataFrame, years: list[int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["region", "year", "fte"])
 
 
-def target_needs(
-    targets: pd.DataFrame, sales: pd.DataFrame, people: pd.DataFrame | None, *, years: int = 3
+def people_plan(
+    targets: pd.DataFrame, sales: pd.DataFrame, people: pd.DataFrame, deals: pd.DataFrame | None, *, years: int = 3
 ) -> pd.DataFrame:
-    """Return what the targets need by region: people (full-time years) and material and purchased goods (sales less
-    margin).
+    """Return the sales people each region's target needs, one row a region whose ratios can be formed.
 
-    targets : region, amount (the year to come); sales : canonical. Ratios are those of the latest ``years`` full
-    years, each region's own; regions whose ratio cannot be formed are absent. Columns as in `needs`.
+    targets : region, amount (the year to come); sales, people, deals : canonical. Columns: sales_a_deal (sales of the
+    year over deals won in it), hit_rate (won / (won + lost)), deals_a_person (decided a full-time year), NaN where
+    deals are not recorded; need with lo, hi (80 %) and available in full-time years, ramp_months of the region's
+    people, hires: whole people who, starting with the year and ramping, close the gap.
     """
-    dated = sales.assign(year=pd.to_datetime(sales["ds"]).dt.year)
-    months = dated.groupby("year")["ds"].nunique()
-    full = [int(y) for y in months[months >= months.max()].index][-years:]
-    amounts = dated[dated["year"].isin(full)].groupby(["region", "year"])["amount"].sum()
-    ratios = []
-    if people is not None and "region" in people.columns and len(full) >= 2:
-        worked = people_years(people, full).set_index(["region", "year"])["fte"]
-        ratios += _own_ratios("people", worked, amounts)
-    if "margin" in sales.columns and len(full) >= 2:
-        known = dated[dated["year"].isin(full) & dated["margin"].notna()]
-        cost = (known["amount"] - known["margin"]).groupby([known["region"], known["year"]]).sum()
-        base = known.groupby(["region", "year"])["amount"].sum()
-        ratios += _own_ratios("material", cost, base)
-    if not ratios:
-        return pd.DataFrame(columns=["region", "resource", "need", "lo", "hi", "available", "gap"])
-    return needs(targets, pd.DataFrame(ratios))
+    full = full_years(sales)[-years:]
+    columns = ["region", "sales_a_deal", "hit_rate", "deals_a_person", "need", "lo", "hi", "available", "ramp_months"]
+    if "region" not in people.columns or len(full) < 2:
+        return pd.DataFrame(columns=[*columns, "hires"])
+    sold = _by_year(sales, "ds", full)["amount"].sum()
+    worked = people_years(people, [*full, full[-1] + 1]).set_index(["region", "year"])["fte"]
+    links = _links(deals, sold, worked.drop(full[-1] + 1, level="year"), full)
+    ramp = people["ramp_months"].fillna(0.0) if "ramp_months" in people.columns else pd.Series(0.0, people.index)
+    ramp = ramp.groupby(people["region"]).mean()
+    rows = []
+    for one in _own_ratios("people", worked.drop(full[-1] + 1, level="year"), sold):
+        region = one["region"]
+        for target in targets.loc[targets["region"] == region, "amount"]:
+            need, band = float(target) * one["ratio"], float(np.exp(1.2816 * one["spread"]))
+            there = float(worked.get((region, full[-1] + 1), 0.0))
+            hires = hires_for(need - there, ramp_months=float(ramp.get(region, 0.0)))
+            rows.append((region, *links.get(region, (np.nan,) * 3), need, need / band, need * band, there, ramp[region],
+                         hires))  # fmt: skip
+    return pd.DataFrame(rows, columns=[*columns, "hires"])
+
+
+def hires_for(gap: float, *, ramp_months: float) -> int:
+    """Return how many people, starting with the year, fill a gap of full-time years: a ramping month counts half.
+
+    >>> hires_for(1.5, ramp_months=6), hires_for(-2.0, ramp_months=6)
+    (2, 0)
+    """
+    useful = max((12 - min(ramp_months, 12.0) / 2) / 12, 0.05)
+    return int(np.ceil(max(gap, 0.0) / useful - 1e-9))
+
+
+def full_years(sales: pd.DataFrame) -> list[int]:
+    """Return the calendar years of the sales table that have all its periods."""
+    dates = pd.to_datetime(sales["ds"])
+    periods = dates.groupby(dates.dt.year).nunique()
+    return [int(year) for year in periods[periods >= periods.max()].index]
+
+
+def _by_year(table: pd.DataFrame, day: str, years: list[int]):
+    dated = table.assign(year=pd.to_datetime(table[day]).dt.year)
+    return dated[dated["year"].isin(years)].groupby(["region", "year"])
+
+
+def _links(deals: pd.DataFrame | None, sold: pd.Series, worked: pd.Series, years: list[int]) -> dict[str, tuple]:
+    """Return (sales a won deal, hit rate, decided deals a person) by region, over the years with decided deals."""
+    if deals is None or not {"region", "outcome", "closed_date"} <= set(deals.columns):
+        return {}
+    decided = deals[deals["outcome"].isin(["won", "lost"])]
+    groups = _by_year(decided.assign(won=decided["outcome"].eq("won")), "closed_date", years)["won"]
+    both = pd.DataFrame({"won": groups.sum(), "decided": groups.size(), "sold": sold, "fte": worked}).dropna()
+    sums = both.groupby(level="region").sum()
+    sums = sums[(sums["won"] > 0) & (sums["fte"] > 0)]
+    return {
+        str(region): (row["sold"] / row["won"], row["won"] / row["decided"], row["decided"] / row["fte"])
+        for region, row in sums.iterrows()
+    }
+
+
+def material_needs(targets: pd.DataFrame, sales: pd.DataFrame, *, years: int = 3) -> pd.DataFrame:
+    """Return the material and purchased goods (sales less margin) each region's target needs: region, need, lo, hi."""
+    full = full_years(sales)[-years:]
+    empty = pd.DataFrame(columns=["region", "need", "lo", "hi"])
+    if "margin" not in sales.columns or len(full) < 2:
+        return empty
+    known = sales[sales["margin"].notna()]
+    groups = _by_year(known.assign(cost=known["amount"] - known["margin"]), "ds", full)
+    ratios = _own_ratios("material", groups["cost"].sum(), groups["amount"].sum())
+    return needs(targets, pd.DataFrame(ratios))[list(empty.columns)] if ratios else empty
+
+
+def cash_needs(material: pd.DataFrame, budget: pd.DataFrame, season: np.ndarray, *, payment_days: int) -> pd.DataFrame:
+    """Return the cash tied up until customers pay, one row a quarter: quarter, outlay, need, lo, hi.
+
+    material : region, need, lo, hi (a year); budget : the year's rows with q1..q4; season : four shares of the year's
+    sales. need = (material + budget of the quarter) x payment_days / days of a quarter; lo, hi carry the material's.
+    """
+    spent = budget[["q1", "q2", "q3", "q4"]].sum().to_numpy(float)
+    share = payment_days / (365.25 / 4)
+    sums = {name: float(material[name].sum()) * season for name in ("need", "lo", "hi")}
+    table = pd.DataFrame({"quarter": ["q1", "q2", "q3", "q4"], "outlay": sums["need"] + spent})
+    return table.assign(**{name: (value + spent) * share for name, value in sums.items()})
 
 
 def _own_ratios(resource: str, amount: pd.Series, sales: pd.Series) -> list[dict]:
     rows = []
     for region in sorted(set(amount.index.get_level_values(0)) & set(sales.index.get_level_values(0))):
-        own = amount[region]
         try:
-            ratio, spread = ratio_of(own, sales[region])
+            ratio, spread = ratio_of(amount[region], sales[region])
         except DataError:
             continue
-        there = float(own.iloc[-1]) if resource == "people" else np.nan
-        rows.append({"resource": resource, "region": region, "ratio": ratio, "spread": spread, "available": there})
+        rows.append({"resource": resource, "region": region, "ratio": ratio, "spread": spread})
     return rows

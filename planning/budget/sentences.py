@@ -44,7 +44,7 @@ def lede(figures: dict, currency: str) -> str:
 
 def next_amount(figures: dict, currency: str, amount: float = 10_000) -> str:
     """Return what the next amount brings, with its 80 % interval."""
-    return _("The next {amount} return {back}, 80 % between {interval}.").format(
+    return _("The next {amount} return {back} (80 % interval {interval}).").format(
         amount=money(amount, currency, scale=1, digits=0),
         back=money(amount * figures["shadow_price"], currency, scale=1, digits=0),
         interval=interval(
@@ -143,6 +143,14 @@ def refusal(reasons: list[str]) -> tuple[str, str]:
     return head, reasons[0] if reasons else ""
 
 
+def no_spend() -> str:
+    """Return what a company without a spend table has to supply."""
+    return _(
+        "There is no table of past spend. Name one in workbench.toml as [sources.spend], with period, region, line and "
+        "amount: at least half a year of weekly or a year of monthly rows, so that an effect can be told from the base."
+    )
+
+
 def refused_question() -> str:
     """Return the question a refusal leaves open; each reason answers what is wanted."""
     return _("Where does the budget work?")
@@ -226,18 +234,6 @@ def labels() -> dict[str, str]:
         "curves": _("Response curves"),
         "frontier": _("Return over the total budget"),
         "summary": _("Key figures"),
-        "resource": _("Resource"),
-        "need": _("Needed"),
-        "available": _("There today"),
-        "gap": _("To add"),
-        "needs": _("What the target needs"),
-        "quarters": _("Quarters"),
-        "category": _("Category"),
-        "q1": _("Q1"),
-        "q2": _("Q2"),
-        "q3": _("Q3"),
-        "q4": _("Q4"),
-        "year": _("Year"),
         "spend": _("Spent"),
         "contribution": _("Brought back"),
         "roi": _("Return on investment"),
@@ -265,11 +261,6 @@ def evidence_words() -> dict[str, str]:
         "judged": _("judged"),
         "none": _("not measured"),
     }
-
-
-def category_words() -> dict[str, str]:
-    """Return the words of the budget's categories."""
-    return {"marketing": _("marketing"), "tools": _("tools"), "people": _("people"), "pilots": _("pilots")}
 
 
 def proof_words() -> dict[str, str]:
@@ -309,22 +300,3 @@ def target_alt(rows: list[tuple[float, float]], currency: str) -> str:
     """Return the alternative text of the chance over the budget."""
     parts = [_("{budget}: {chance}").format(budget=money(b, currency), chance=chance(p)) for b, p in rows]
     return "; ".join(parts)
-
-
-def resource_words() -> dict[str, str]:
-    """Return the words of the resources a target needs."""
-    return {"people": _("people, full-time years"), "material": _("material and purchased goods")}
-
-
-def needs_finding(people: float, there: float) -> str:
-    """Return how many people the target needs against those there; NaN where people are not recorded."""
-    if math.isnan(people):
-        return _("What the target needs in material")
-    return _("The target needs {need} full-time sales people; {there} are there").format(
-        need=number(people, 1), there=number(there, 1)
-    )
-
-
-def needs_why() -> str:
-    """Return how needs were found."""
-    return _("Each region's own ratio to sales over the last years, with the 80 % interval of one more year.")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from planning.budget import pilots as tests
+from planning.budget import sentences
 from planning.budget.regional import outcome_of
 from planning.budget.response import Response, fit_response
 from planning.errors import DataError
@@ -37,7 +38,7 @@ class PilotPlan:
 
 
 def pilot_plan(
-    spend: pd.DataFrame,
+    spend: pd.DataFrame | None,
     sales: pd.DataFrame,
     *,
     pilots: pd.DataFrame | None = None,
@@ -49,6 +50,8 @@ def pilot_plan(
 ) -> PilotPlan:
     """Return pilots that could be read, for every line or for ``line``; ``times`` is the spend in the pilot over
     today's."""
+    if spend is None:
+        return PilotPlan(refused=[sentences.no_spend()])
     if as_of is not None:
         spend = spend[pd.to_datetime(spend["period"]) <= pd.Timestamp(as_of)]
         sales = sales[pd.to_datetime(sales["ds"]) <= pd.Timestamp(as_of)]

@@ -1,4 +1,4 @@
-"""`planning diff`: what differs between two runs, or two versions of the plan."""
+"""`planning diff`: what differs between two runs, or two versions of the plan or its budget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from planning.cli import common
 from planning.errors import UsageError
 
 
-@click.command(short_help="Compare two runs, or two plans.")
+@click.command(short_help="Compare two runs, two plans or two budgets.")
 @click.argument("before")
 @click.argument("after")
 @click.option(
@@ -22,7 +22,7 @@ from planning.errors import UsageError
 def command(before: str, after: str, limit: int, page: bool, as_json: bool) -> None:
     """Compares parameters, inputs, versions and numbers of two runs, the biggest relative changes first.
 
-    Runs are named as in `planning show`; two plan ids (see `planning plans`) are compared cell by cell.
+    Runs are named as in `planning show`; two plan or budget ids (see `planning plans`) are compared cell by cell.
 
     \b
     planning diff annual_plan/latest 20270108T093000Z-1f3a9c
@@ -52,14 +52,13 @@ def command(before: str, after: str, limit: int, page: bool, as_json: bool) -> N
 
 
 def _plans(root: Path, before: str, after: str) -> Any:
-    """The comparison of two versions of a plan, or None where no plan of the workspace has both."""
-    from planning.targets import versions
+    """The comparison of two versions of a plan or its budget, or None where no plan of the workspace has both."""
+    from planning.cli.plans import compared
 
-    for current in sorted((root / "plans").glob("*/versions/current")):
-        folder = current.parent.parent
-        if all(list(current.parent.glob(f"{one}*.json")) for one in (before, after)):
-            return versions.diff(versions.load(folder, before), versions.load(folder, after))
-    return None
+    try:
+        return compared(sorted((root / "plans").glob("*")), before, after)
+    except UsageError:
+        return None
 
 
 def _print(found: dict[str, Any], limit: int) -> None:

@@ -1,4 +1,4 @@
-"""`planning plans`: the versions of a plan, and scenarios made of one."""
+"""`planning plans`: the versions of a plan and of its budget, and scenarios made of one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from planning.cli import common
-from planning.errors import UsageError
+from planning.errors import UsageError, did_you_mean
 
 
-@click.command(short_help="List the versions of the annual plan.")
+@click.command(short_help="List the versions of the annual plan and its budget.")
 @click.argument("folder", required=False)
 @click.option("--diff", "pair", nargs=2, metavar="OLD NEW", help="What changed between two versions, by cell and key.")
 @click.option("--scenario", metavar="PATCHES.json", help="Make a version from patches on the current one.")
@@ -22,10 +22,11 @@ from planning.errors import UsageError
 def command(
     folder: str | None, pair: tuple[str, str] | None, scenario: str | None, cause: str, author: str, as_json: bool
 ) -> None:
-    """Lists the versions of a plan folder (written by `planning targets --out`), oldest first.
+    """Lists the versions of a plan folder (written by `planning targets --out`) and of its budget, oldest first.
 
-    Without FOLDER: those of the workspace, in plans/<year>. A scenario is a JSON list of patches, run on the same
-    forecast and seed: [{"set": "target.target", "value": 0.6}, {"add": "lock", "value": {"region": "South", ...}}].
+    Without FOLDER: those of the workspace, in plans/<year> and plans/<year>/budget. A scenario is a JSON list of
+    patches, run on the same forecast and seed:
+    [{"set": "target.target", "value": 0.6}, {"add": "lock", "value": {"region": "South", ...}}].
 
     \b
     planning plans plan
@@ -36,7 +37,7 @@ def command(
 
     folders = [Path(folder)] if folder else _of_workspace()
     if pair:
-        common.show(versions.diff(versions.load(folders[0], pair[0]), versions.load(folders[0], pair[1])), as_json)
+        common.show(compared(folders, *pair), as_json)
         return
     if scenario:
         before = versions.load(folders[0])
@@ -46,14 +47,43 @@ def command(
         return
     import pandas as pd
 
-    common.show(pd.concat([versions.versions(one) for one in folders], ignore_index=True), as_json)
+    tables = [kind.versions(one).assign(kind=name) for folder in folders for name, kind, one in stores(folder)]
+    if not tables:
+        raise UsageError(f"{folders[0]}: holds no plan. Make one by 'planning targets HISTORY --out {folders[0]}'.")
+    common.show(pd.concat(tables, ignore_index=True), as_json)
+
+
+def stores(folder: Path) -> list[tuple[str, Any, Path]]:
+    """The versions a plan folder holds: (targets or budget, the module that knows them, where they lie)."""
+    from planning import files
+    from planning.budget import versions as budgets
+    from planning.targets import versions as targets
+
+    known = [("targets", targets, folder), ("budget", budgets, folder / "budget")]
+    return [one for one in known if files.has_versions(one[2])]
+
+
+def compared(folders: list[Path], before: str, after: str) -> Any:
+    """What changed between two versions of one plan or of one budget; UsageError where no folder has both."""
+    from planning import files
+
+    known: list[str] = []
+    for folder in folders:
+        for _name, kind, place in stores(folder):
+            if files.has_versions(place, before, after):
+                return kind.diff(kind.load(place, before), kind.load(place, after))
+            known += [path.stem for path in files.version_paths(place)]
+    lost = next((one for one in (before, after) if not any(name.startswith(one) for name in known)), None)
+    if lost is None:
+        raise UsageError(f"'{before}' and '{after}' are not versions of one plan. See 'planning plans'.")
+    raise UsageError(f"there is no version '{lost}'.{did_you_mean(lost, known)} See 'planning plans'.")
 
 
 def _of_workspace() -> list[Path]:
     from planning import config
 
     root = config.load(None).root
-    found = sorted(path.parent.parent for path in (root / "plans").glob("*/versions/current"))
+    found = [folder for folder in sorted((root / "plans").glob("*")) if stores(folder)]
     if not found:
         raise UsageError(
             f"{root}/plans: holds no plan yet. Run 'planning run annual_targets', or name a plan's folder."

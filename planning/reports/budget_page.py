@@ -13,9 +13,7 @@ from planning import charts
 from planning.budget import sentences
 from planning.budget.effects import target_chance
 from planning.budget.regional import RegionalBudget
-from planning.budget.resources import target_needs
 from planning.language import money, percent
-from planning.reports import budget_workbook
 
 
 def show_answer(step: Any, budget: RegionalBudget, currency: str) -> Any:
@@ -44,15 +42,14 @@ def show_lines(step: Any, budget: RegionalBudget, currency: str) -> Any:
     lines, words = budget.lines, sentences.labels()
     by = {verdict: list(lines.loc[lines["verdict"] == verdict, "line"]) for verdict in ("raise", "cut", "test")}
     step.finding("lines", sentences.lines_finding(by["raise"], by["cut"]), sentences.lines_why(len(by["test"])))
-    named = budget_workbook.worded(lines)
-    frame = named.assign(label=lines["line"], verdict_text=named["verdict"], verdict=lines["verdict"])
+    frame = lines.assign(label=lines["line"], verdict_text=lines["verdict"].map(sentences.verdict_words()))
     rows = list(lines[["line", "now", "proposed"]].itertuples(index=False, name=None))
     step.chart(
         "allocation_by_line", charts.budget.allocation, frame, alt=sentences.chart_alt(rows, currency),
         title=words["allocation"], currency=currency,
     )  # fmt: skip
     shown = ["line", "now", "proposed", "change", "return_at_margin", "return_lo", "return_hi", "verdict", "evidence"]
-    return _table(step, "lines_table", named[shown], words["allocation"], details=False)
+    return _table(step, "lines_table", lines[shown], words["allocation"], details=False)
 
 
 def show_cells(step: Any, budget: RegionalBudget) -> Any:
@@ -62,9 +59,7 @@ def show_cells(step: Any, budget: RegionalBudget) -> Any:
     counts = budget.cells["verdict"].value_counts().to_dict()
     step.finding("cells", sentences.cells_finding(counts), sentences.cells_why())
     words = sentences.labels()
-    _table(
-        step, "allocation", budget_workbook.worded(budget.cells.drop(columns="reason")), words["cells"], details=True
-    )
+    _table(step, "allocation", budget.cells.drop(columns="reason"), words["cells"], details=True)
     return step.text("certificate", sentences.certificate(budget.figures))
 
 
@@ -125,7 +120,6 @@ def show_returns(step: Any, budget: RegionalBudget, currency: str) -> Any:
         "returns", charts.intervals, frame, alt=sentences.curves_alt(rows, currency), title=words["returns"],
         kind="percent", reference=0.0,
     )  # fmt: skip
-    table = returns.assign(proof=returns["proof"].map(sentences.proof_words()))
     formats = dict.fromkeys(("spend", "contribution", "lo", "hi"), "money")
     formats |= dict.fromkeys(("roi", "roi_lo", "roi_hi"), "percent") | {"payback": "number"}
     headings = {name: words[name] for name in ("line", "spend", "contribution", "roi", "payback", "proof")}
@@ -136,8 +130,9 @@ def show_returns(step: Any, budget: RegionalBudget, currency: str) -> Any:
         "roi_hi": words["return_hi"],
     }
     return step.tabulate(
-        "returns_table", table, title=words["returns"], headings=headings, formats=formats, details=True
-    )
+        "returns_table", returns, title=words["returns"], headings=headings, formats=formats, details=True,
+        words={"proof": sentences.proof_words()},
+    )  # fmt: skip
 
 
 def show_target(step: Any, budget: RegionalBudget, currency: str) -> Any:
@@ -163,38 +158,6 @@ def show_target(step: Any, budget: RegionalBudget, currency: str) -> Any:
     formats |= dict.fromkeys(("chance_as_now", "chance_best"), "probability")
     headings = {name: words[name] for name in table.columns}
     return step.tabulate("target_table", table, title=words["target"], headings=headings, formats=formats, details=True)
-
-
-def show_needs(step: Any, budget: RegionalBudget, people: Any) -> Any:
-    """Shows what the annual target needs in people and material by region, where targets are there."""
-    if budget.refused or not step.has("annual_targets", "cells"):
-        return None
-    cells = step.result("annual_targets", "cells")
-    if "region" not in cells.columns:
-        return None
-    targets = cells.groupby("region", as_index=False)["target"].sum().rename(columns={"target": "amount"})
-    table = target_needs(targets, step.table("sales"), people)
-    if not len(table):
-        return None
-    words, staff = sentences.labels(), table[table["resource"] == "people"]
-    need, there = (float(staff[c].sum()) if len(staff) else float("nan") for c in ("need", "available"))
-    step.finding("needs", sentences.needs_finding(need, there), sentences.needs_why())
-    for name, kind in (("people", "ratio"), ("material", "money")):
-        part = table[table["resource"] == name].dropna(axis="columns", how="all").drop(columns="resource")
-        if len(part):
-            headings = {c: words[c] for c in ("region", "need", "available", "gap") if c in part.columns}
-            headings |= {"lo": words["return_lo"], "hi": words["return_hi"]}
-            formats = {c: kind for c in ("need", "lo", "hi", "available", "gap") if c in part.columns}
-            title = f"{words['needs']}: {sentences.resource_words()[name]}"
-            step.tabulate(f"needs_{name}", part, title=title, headings=headings, formats=formats)
-    return None
-
-
-def keep_workbook(step: Any, budget: RegionalBudget, spend_lines: Any, currency: str) -> Any:
-    """Keeps budget.xlsx: lines, regions and quarters, exact to the cent."""
-    if budget.refused:
-        return None
-    return step.file("budget.xlsx", budget_workbook.writer(budget, spend_lines, currency))
 
 
 def show_limits(step: Any, budget: RegionalBudget) -> Any:
@@ -230,4 +193,5 @@ def _table(step: Any, name: str, frame: pd.DataFrame, title: str, *, details: bo
     return step.tabulate(
         name, frame, title=title, headings={c: words[c] for c in frame.columns if c in words}, formats=formats,
         details=details, total=sums,
+        words={"verdict": sentences.verdict_words(), "evidence": sentences.evidence_words()},
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """budget.xlsx: the proposal for people who plan in a workbook, exact to the cent.
 
-Sheets: what it says (figures and the certificate), lines, regions and lines, and the year by region, category and
-quarter.
+Sheets: what it says (figures, certificate and version), lines, regions and lines, the year by region, category and
+quarter and by line, what the target needs in people, material and cash, and what changed since the version before.
 """
 
 from __future__ import annotations
@@ -11,51 +11,70 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planning.budget import resources, sentences
+from planning.budget import sentences, year_sentences
 from planning.files import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planning.budget.ahead import YearAhead
     from planning.budget.regional import RegionalBudget
+    from planning.budget.versions import Version
 
 MONEY, RATIO = "#,##0.00;[Red]-#,##0.00", "0.00"
-MONEY_COLUMNS = {"now", "proposed", "change", "q1", "q2", "q3", "q4", "year"}
+MONEY_COLUMNS = {"now", "proposed", "change", "q1", "q2", "q3", "q4", "year", "outlay", "before", "after"}
+WIDE = 31  # letters a sheet's name may have
 
 
-def writer(budget: RegionalBudget, spend_lines: pd.DataFrame | None, currency: str) -> Callable[[Path], None]:
-    """Returns what writes the workbook of a proposal to a path."""
-    return lambda path: write_budget(path, budget, spend_lines, currency)
+def writer(
+    budget: RegionalBudget, year: YearAhead, version: Version, changes: pd.DataFrame, currency: str
+) -> Callable[[Path], None]:
+    """Returns what writes the workbook of a proposal and its year to a path."""
+    return lambda path: write_budget(path, budget, year, version, changes, currency)
 
 
-def write_budget(path: str | Path, budget: RegionalBudget, spend_lines: pd.DataFrame | None, currency: str) -> None:
+def write_budget(
+    path: str | Path, budget: RegionalBudget, year: YearAhead, version: Version, changes: pd.DataFrame, currency: str
+) -> None:
     """Writes the workbook, whole or not at all; the same proposal gives the same bytes."""
     import xlsxwriter
 
-    words = sentences.labels()
+    words = sentences.labels() | {"lo": sentences.labels()["return_lo"], "hi": sentences.labels()["return_hi"]}
+    words |= year_sentences.labels()
     with atomic_path(path) as temporary:
         options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
         with xlsxwriter.Workbook(str(temporary), options) as book:
-            book.set_properties({"title": words["allocation"], "created": dt.datetime(2000, 1, 1)})
+            book.set_properties({"title": sentences.labels()["allocation"], "created": dt.datetime(2000, 1, 1)})
             styles = {
                 "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
                 "money": book.add_format({"num_format": MONEY}), "ratio": book.add_format({"num_format": RATIO}),
                 "total": book.add_format({"num_format": MONEY, "bold": True, "top": 1}),
-                "bold": book.add_format({"bold": True, "top": 1}), "wrap": book.add_format({"text_wrap": True}),
+                "wrap": book.add_format({"text_wrap": True}),
             }  # fmt: skip
-            _summary(book, styles, budget, currency)
-            _sheet(book, styles, words["line"], worded(budget.lines.drop(columns=["chance", "follows_demand"])), words)
-            _sheet(book, styles, words["cells"], worded(budget.cells.drop(columns="reason")), words)
-            _sheet(book, styles, words["quarters"], quarters(budget, spend_lines), words)
+            _summary(book, styles, budget, version, currency)
+            for title, frame in _sheets(budget, year, changes, words):
+                _sheet(book, styles, title, frame, words)
 
 
-def quarters(budget: RegionalBudget, spend_lines: pd.DataFrame | None) -> pd.DataFrame:
-    """Returns the proposal by region, category and quarter; rows add up to the cells' yearly amounts to the cent."""
-    import pandas as pd
-
-    kinds = spend_lines.set_index("line")["type"] if spend_lines is not None else pd.Series(dtype=object)
-    table = resources.budget_table(budget.cells, kinds)
-    return table.assign(category=table["category"].map(sentences.category_words()))
+def _sheets(
+    budget: RegionalBudget, year: YearAhead, changes: pd.DataFrame, words: dict[str, str]
+) -> list[tuple[str, pd.DataFrame]]:
+    """Returns the sheets after the first, by title; those without rows are left out."""
+    kinds, lines = year_sentences.category_words(), year_sentences.line_words()
+    table = year.table.assign(category=year.table["category"].map(kinds))
+    rows = year.rows.assign(category=year.rows["category"].map(kinds), line=year.rows["line"].replace(lines))
+    sheets = [
+        (words["line"], worded(budget.lines.drop(columns=["chance", "follows_demand"]))),
+        (sentences.labels()["cells"], worded(budget.cells.drop(columns="reason"))),
+        (words["quarters"], table), (words["rows"], rows), (words["people"], year.people),
+        (words["material"], year.material),
+    ]  # fmt: skip
+    if len(year.cash):
+        cash = year.cash.assign(quarter=year.cash["quarter"].map(year_sentences.quarter_words()))
+        sheets.append((words["cash"], cash))
+    if len(changes):
+        sheets.append((words["changes"], changes.assign(level=changes["level"].map(year_sentences.level_words()))))
+    return [(title, frame) for title, frame in sheets if len(frame)]
 
 
 def worded(frame: pd.DataFrame) -> pd.DataFrame:
@@ -66,12 +85,13 @@ def worded(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _summary(book: Any, styles: dict[str, Any], budget: RegionalBudget, currency: str) -> None:
-    sheet = book.add_worksheet(sentences.labels()["summary"][:31])
+def _summary(book: Any, styles: dict[str, Any], budget: RegionalBudget, version: Version, currency: str) -> None:
+    sheet = book.add_worksheet(sentences.labels()["summary"][:WIDE])
     sheet.set_column(0, 0, 100)
     told = [
         sentences.answer(budget.figures, currency), sentences.lede(budget.figures, currency),
         sentences.next_amount(budget.figures, currency), sentences.certificate(budget.figures), currency,
+        year_sentences.version_named(version.plan_id, version.parent),
     ]  # fmt: skip
     for row, text in enumerate(told):
         sheet.write_string(row, 0, text, styles["wrap"])
@@ -81,7 +101,7 @@ def _sheet(book: Any, styles: dict[str, Any], title: str, frame: pd.DataFrame, w
     """Writes one table with its sums: formulas that carry their values, so that any reader sees them."""
     from xlsxwriter.utility import xl_col_to_name
 
-    sheet = book.add_worksheet(title[:31])
+    sheet = book.add_worksheet(title[:WIDE])
     sheet.freeze_panes(1, 0)
     for column, name in enumerate(frame.columns):
         sheet.set_column(column, column, 16)

@@ -8,7 +8,7 @@ different size), date, month, text. Money is scaled once for the whole column an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,14 +41,16 @@ class Column:
     write: Callable[[Any], Cell]
 
 
-def column(frame: pd.DataFrame, spec: dict[str, str], currency: str = "") -> Column:
-    """Returns how the column `spec` ({name, label, format}) of `frame` is written."""
+def column(frame: pd.DataFrame, spec: dict[str, Any], currency: str = "") -> Column:
+    """Returns how the column `spec` ({name, label, format [, words of its codes]}) of `frame` is written."""
     name, kind = spec["name"], spec.get("format", "text")
     label = spec.get("label") or name
     if kind not in NUMERIC:
+        known = spec.get("words") or {}
         texts = frame[name].dropna().astype(str) if name in frame and kind == "text" else pd.Series(dtype=str)
+        texts = texts.map(lambda code: known.get(code, code))
         short = len(texts) > 0 and int(texts.str.len().max()) <= SHORT
-        return Column(name, label, False, _words(kind, "line" if short else ""))
+        return Column(name, label, False, _words(kind, "line" if short else "", known))
     values = pd.to_numeric(frame[name], errors="coerce") if name in frame else pd.Series(dtype=float)
     scale, digits, unit = _scale(kind, values, currency)
     return Column(name, f"{label}, {unit}" if unit else label, True, _figure(kind, scale, digits))
@@ -117,7 +119,7 @@ def _raw(number: float) -> str:
     return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:.12g}"
 
 
-def _words(kind: str, look: str) -> Callable[[Any], Cell]:
+def _words(kind: str, look: str, known: Mapping[str, str]) -> Callable[[Any], Cell]:
     def write(value: Any) -> Cell:
         if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
             return Cell("–" if kind in ("date", "month") else "", "")
@@ -126,7 +128,7 @@ def _words(kind: str, look: str) -> Callable[[Any], Cell]:
             return Cell((language.day if kind == "date" else language.month)(moment), moment.date().isoformat(), "line")
         if isinstance(value, bool):
             return Cell(_("yes") if value else _("no"), str(value).lower())
-        text = str(value)
+        text = str(known.get(value, value))
         return Cell(text, text, look)
 
     return write

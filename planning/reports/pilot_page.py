@@ -88,11 +88,11 @@ def show_readings(step: Any, plan: PilotPlan) -> Any:
             "hi": "percent",
             "p": "ratio",
         }
-        table = readings.assign(test=readings["test"].map(words.test_words()))
-        headings = {name: names[name] for name in table.columns} | {"effect": names["delta"]}
+        headings = {name: names[name] for name in readings.columns} | {"effect": names["delta"]}
         step.tabulate(
-            "finished_pilots", table, title=names["readings"], headings=headings, formats=formats, details=True
-        )
+            "finished_pilots", readings, title=names["readings"], headings=headings, formats=formats, details=True,
+            words={"test": words.test_words()},
+        )  # fmt: skip
     for at, row in enumerate(plan.learned.itertuples(index=False), start=1):
         step.text(f"learned_{at}", words.learned_text(*row))
     return None
@@ -114,9 +114,9 @@ def show_limits(step: Any, plan: PilotPlan) -> Any:
 
 def _table(step: Any, name: str, frame: pd.DataFrame, title: str, *, details: bool) -> Any:
     names = words.labels()
-    frame = frame.assign(basis=frame["basis"].map(words.basis_words()))
     formats = {"effect": "percent", "smallest": "percent", "power": "probability", "cost": "money", "count": "integer"}
     headings = {column: names[column] for column in frame.columns}
     return step.tabulate(
-        name, frame, title=title, headings=headings, formats=formats | {"length": "integer"}, details=details
-    )
+        name, frame, title=title, headings=headings, formats=formats | {"length": "integer"}, details=details,
+        words={"basis": words.basis_words()},
+    )  # fmt: skip

@@ -185,10 +185,7 @@ def show_budget(step: Any, parts: Parts) -> Any:
     manifest = parts.manifests["regional_budget"]
     step.finding("budget", manifest["answer"], section[0] + "\n" + manifest.get("lede", ""))
     frame = step.result("regional_budget", "lines_table")
-    with language.use(manifest["language"]):  # a part run by itself may speak the other language
-        codes = {word: code for code, word in verdict_words().items()}
-    verdicts = frame["verdict"].map(codes).fillna("keep")
-    frame = frame.assign(label=frame["line"], verdict_text=frame["verdict"], verdict=verdicts)
+    frame = frame.assign(label=frame["line"], verdict_text=frame["verdict"].map(verdict_words()))
     rows = [
         (row.line, f"{language.money(row.now, parts.currency)} → {language.money(row.proposed, parts.currency)}")
         for row in frame.itertuples()

@@ -209,11 +209,16 @@ class Results:
         details: bool = False,
         total: Mapping[str, Any] | None = None,
         heat: Any = None,
+        words: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Shown:
-        """Keeps `frame` (one row as it stands) with a heading and a format a column; `total` is the row of sums."""
+        """Keeps `frame` (one row as it stands) with a heading and a format a column; `total` is the row of sums.
+
+        words: how a page writes the codes of a column, so that the kept table stays free of any language.
+        """
         self._claim(name)
         frame = frame.reset_index() if any(part is not None for part in frame.index.names) else frame
-        _known_columns(name, frame, {**(headings or {}), **(formats or {}), **(total or {})})
+        words = words or {}
+        _known_columns(name, frame, {**(headings or {}), **(formats or {}), **(total or {}), **words})
         folder = self.folder / "tables"
         folder.mkdir(exist_ok=True)
         files.write_table(folder / f"{name}.parquet", frame)
@@ -222,7 +227,7 @@ class Results:
             "title": title,
             "parquet": f"tables/{name}.parquet",
             "csv": f"tables/{name}.csv",
-            "columns": [_column(frame, column, headings or {}, formats or {}) for column in frame.columns],
+            "columns": [_column(frame, column, headings or {}, formats or {}, words) for column in frame.columns],
             "details": details,
             "total": plain(total),
             "heat": plain(heat),
@@ -230,7 +235,7 @@ class Results:
             "sha256": files.sha256_frame(frame),
         }
         self._place("table", name)
-        return Shown(_preview(frame, headings or {}), f"{title or name}: {len(frame)} rows")
+        return Shown(_preview(frame, headings or {}, words), f"{title or name}: {len(frame)} rows")
 
     def cannot_tell(self, question: str, answer: str) -> Shown:
         """Names a question these data leave open, and what would answer it."""
@@ -348,12 +353,14 @@ def _known_columns(name: str, frame: pd.DataFrame, named: Mapping[str, Any]) -> 
 
 
 def _column(
-    frame: pd.DataFrame, column: str, headings: Mapping[str, str], formats: Mapping[str, str]
-) -> dict[str, str]:
+    frame: pd.DataFrame, column: str, headings: Mapping[str, str], formats: Mapping[str, str],
+    words: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:  # fmt: skip
     how = formats.get(column) or _format_of(frame[column])
     if how not in FORMATS:
         raise UsageError(f"column '{column}': format '{how}' is not known. It is one of: {', '.join(FORMATS)}.")
-    return {"name": str(column), "label": headings.get(column, str(column)), "format": how}
+    spec: dict[str, Any] = {"name": str(column), "label": headings.get(column, str(column)), "format": how}
+    return spec | ({"words": dict(words[column])} if column in words else {})
 
 
 def _format_of(column: pd.Series) -> str:
@@ -361,8 +368,10 @@ def _format_of(column: pd.Series) -> str:
     return {"M": "date", "f": "number", "i": "integer", "u": "integer"}.get(kind, "text")
 
 
-def _preview(frame: pd.DataFrame, headings: Mapping[str, str]) -> str:
-    shown = frame.head(_SHOWN_ROWS).rename(columns=dict(headings))
+def _preview(frame: pd.DataFrame, headings: Mapping[str, str], words: Mapping[str, Mapping[str, str]]) -> str:
+    shown = frame.head(_SHOWN_ROWS)
+    spoken = {key: shown[key].map(lambda code, known=known: known.get(code, code)) for key, known in words.items()}
+    shown = shown.assign(**spoken).rename(columns=dict(headings))
     more = len(frame) - len(shown)
     return shown.to_html(index=False) + (f"<p>+ {more}</p>" if more > 0 else "")
 

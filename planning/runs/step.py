@@ -231,11 +231,16 @@ class Step:
         details: bool = False,
         total: Mapping[str, Any] | None = None,
         heat: Any = None,
+        words: Mapping[str, Mapping[str, str]] | None = None,
     ) -> emit.Shown:
-        """Keeps a table for the page, for CSV and for later notebooks; `formats` as in `emit.FORMATS`."""
+        """Keeps a table for the page, for CSV and for later notebooks; `formats` as in `emit.FORMATS`.
+
+        words: how a page writes the codes of a column, {"verdict": {"raise": "raise"}}; the kept table has the codes.
+        """
         return self._out.table(
-            name, frame, title=title, headings=headings, formats=formats, details=details, total=total, heat=heat
-        )
+            name, frame, title=title, headings=headings, formats=formats, details=details, total=total, heat=heat,
+            words=words,
+        )  # fmt: skip
 
     def cannot_tell(self, question: str, what_would_answer: str) -> emit.Shown:
         """Adds a line to "what we cannot tell": the question, and what would answer it."""

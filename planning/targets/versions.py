@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,12 @@ import numpy as np
 import pandas as pd
 
 from planning import files
-from planning.errors import DataError, UsageError, did_you_mean
+from planning.errors import DataError, UsageError
 from planning.forecast.joint_forecast import JointForecast
 from planning.targets.capacity import Cap, caps_of
 from planning.targets.goal import Target, set_target
 from planning.targets.plan import Plan, decompose, with_months
 from planning.targets.policy import Policy, make_policy
-
-ID_LENGTH = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +115,7 @@ def record(
         reasons=dict(reasons or {}),
         caps=caps,
     )
-    return dataclasses.replace(version, plan_id=_identity(_content(version)))
+    return dataclasses.replace(version, plan_id=identity_of(version))
 
 
 def _content(version: Version) -> dict[str, Any]:
@@ -145,24 +142,14 @@ def _content(version: Version) -> dict[str, Any]:
     }
 
 
-def _identity(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
-
-
 def identity_of(version: Version) -> str:
     """Returns the id that a version's content gives it."""
-    return _identity(_content(version))
+    return files.content_id(_content(version))
 
 
 def save(folder: str | Path, version: Version, joint: JointForecast | None = None) -> Path:
     """Writes a version into a plan folder and makes it the current one; an equal version is never written twice."""
-    store = Path(folder) / "versions"
-    store.mkdir(exist_ok=True)
-    path = store / f"{version.plan_id}.json"
-    if not path.exists():
-        files.write_json(path, _content(version))
-    files.write_text(store / "current", version.plan_id + "\n")
+    path = files.keep_version(folder, _content(version))
     if joint is not None:
         joint.save(Path(folder) / "outlook")
     return path
@@ -173,31 +160,20 @@ def load(folder: str | Path, plan_id: str | None = None) -> Version:
 
     UsageError where the folder holds no plan or no such version; DataError where the file was changed by hand.
     """
-    store = Path(folder) / "versions"
-    if not (store / "current").is_file():
+    if not files.has_versions(folder):
         raise UsageError(f"{folder}: holds no plan. Make one by 'planning targets HISTORY --out {folder}'.")
-    wanted = plan_id or (store / "current").read_text("utf-8").strip()
-    found = sorted(store.glob(f"{wanted}*.json"))
-    if len(found) != 1:
-        known = [path.stem for path in store.glob("*.json")]
-        raise UsageError(
-            f"{folder}: has {'no' if not found else 'several'} version '{wanted}'.{did_you_mean(wanted, known)}"
-        )
-    content = json.loads(found[0].read_text("utf-8"))
-    if _identity(content) != found[0].stem:
-        raise DataError(f"{found[0]}: was changed after it was written; versions are immutable. Restore the file.")
+    found, content = files.read_version(folder, plan_id)
     cells = pd.DataFrame(content.pop("cells")).astype(dict.fromkeys(content["by"], str))
     months = np.array(content.pop("months"), dtype=np.int64).reshape(len(cells), -1)
     content["by"], content["periods"] = tuple(content["by"]), tuple(content["periods"])
-    return Version(plan_id=found[0].stem, cells=cells, months=months, **content)
+    return Version(plan_id=found, cells=cells, months=months, **content)
 
 
 def versions(folder: str | Path) -> pd.DataFrame:
     """Returns one row a version: `plan_id, parent, current, made_at, year, target, cause, author`, oldest first."""
-    store = Path(folder) / "versions"
     now = load(folder).plan_id
     rows = []
-    for path in sorted(store.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name)):
+    for path in files.version_paths(folder):
         version = load(folder, path.stem)
         made = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         rows.append(

@@ -89,12 +89,6 @@ def test_least_move_equals_clarabel():
     assert curves.value(ours).sum() == pytest.approx(curves.value(x.value).sum(), rel=1e-7)
 
 
-def test_phasing_spends_more_where_the_season_is_and_everything():
-    pytest.importorskip("cvxpy", reason="cvxpy is the optional extra")
-    spend = replan.phase(np.full(3, 10.0), np.full(3, 5.0), np.full(3, 0.2), np.array([0.5, 1.0, 1.5, 1.0]), 60.0)
-    assert spend.sum() == pytest.approx(60.0) and spend[:, 2].sum() > spend[:, 0].sum()
-
-
 def test_needs_follow_their_ratios():
     ratio, spread = resources.ratio_of(pd.Series([10.0, 12.0, 11.0]), pd.Series([1000.0, 1100.0, 1200.0]))
     assert ratio == pytest.approx(33 / 3300)
@@ -108,22 +102,6 @@ def test_needs_follow_their_ratios():
         resources.ratio_of(pd.Series([1.0]), pd.Series([2.0]))
 
 
-def test_people_needed_by_hand():
-    found = resources.people_needed(30, 0.3, 20, ramp_months=6, joining=3, there=4)
-    assert found["full_time"] == pytest.approx(5.0) and found["newcomer_year"] == pytest.approx(0.5)
-    assert found["hires"] == pytest.approx(2.0)
-
-
-def test_budget_table_and_differences_are_exact_to_the_cent():
-    cells = pd.DataFrame({"region": ["N", "N", "S"], "line": ["Ads", "CRM", "Ads"], "proposed": [100.01, 33.33, 7.77]})
-    table = resources.budget_table(cells, pd.Series({"Ads": "channel", "CRM": "tool"}), season=np.array([1, 1, 2, 1]))
-    quarters = (table[["q1", "q2", "q3", "q4"]] * 100).round().astype(int).sum(axis=1)
-    assert quarters.tolist() == (table["year"] * 100).round().astype(int).tolist()
-    assert round(table["year"].sum() * 100) == 14111
-    changed = resources.differences(cells, cells.assign(proposed=[100.01, 30.00, 8.00]), ["region", "line"], "proposed")
-    assert changed["change"].tolist() == [-3.33, 0.23]
-
-
 def test_people_years_count_months_worked_and_half_while_ramping():
     people = pd.DataFrame(
         {
@@ -133,16 +111,3 @@ def test_people_years_count_months_worked_and_half_while_ramping():
     )  # fmt: skip
     table = resources.people_years(people, [2025]).set_index("region")["fte"]
     assert table["N"] == pytest.approx(1 + (2 * 0.5 + 4) / 12) and table["S"] == pytest.approx(0.25)
-
-
-def test_needs_of_the_target_use_each_regions_own_ratio():
-    days = pd.date_range("2023-01-01", "2025-12-01", freq="MS")
-    sales = pd.DataFrame({"ds": np.tile(days, 2), "region": np.repeat(["N", "S"], 36), "amount": 100.0})
-    sales["margin"] = np.where(sales["region"] == "N", 40.0, 25.0)
-    people = pd.DataFrame({"region": ["N", "N", "S"], "start_date": "2019-01-01", "end_date": None, "fte": 1.0})
-    targets = pd.DataFrame({"region": ["N", "S"], "amount": [2400.0, 1200.0]})
-    table = resources.target_needs(targets, sales, people).set_index(["resource", "region"])
-    assert table.loc[("people", "N"), "need"] == pytest.approx(4.0) and table.loc[
-        ("people", "N"), "gap"
-    ] == pytest.approx(2.0)
-    assert table.loc[("material", "S"), "need"] == pytest.approx(900.0)

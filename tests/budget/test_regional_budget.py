@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from planning import language
-from planning.budget import pilot_sentences, sentences
+from planning.budget import ahead, pilot_sentences, sentences, versions
 from planning.budget.regional import bounds_of, outcome_of, regional_budget
 from planning.budget.response import fit_response
 from planning.budget.simulate import simulate_world
+from planning.budget.trial import pilot_plan
 from planning.reports import budget_workbook
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -58,6 +59,14 @@ def test_regions_that_do_not_meet_are_a_refusal_not_an_error():
     assert head.startswith("These tables cannot tell")
 
 
+def test_without_a_spend_table_the_answer_says_what_to_supply():
+    _world, sales = company()
+    refused = regional_budget(None, sales)
+    assert refused.allocation is None and "[sources.spend]" in refused.refused[0]
+    with language.use("zh"):
+        assert "没有历史支出表" in pilot_plan(None, sales).refused[0]
+
+
 def test_nothing_but_constant_tools_is_a_refusal():
     world, sales = company()
     flat = world.spend.assign(amount=100.0)
@@ -97,15 +106,22 @@ def test_limits_of_lines_hold_for_their_cells():
 
 
 def test_workbook_adds_up_without_being_calculated(budget, tmp_path):
-    kinds = pd.DataFrame({"line": ["Line A", "Line B", "Line C"], "type": ["channel", "tool", "headcount"]})
-    budget_workbook.write_budget(tmp_path / "budget.xlsx", budget, kinds, "EUR")
-    book = openpyxl.load_workbook(tmp_path / "budget.xlsx")
-    assert len(book.sheetnames) == 4
-    table = budget_workbook.quarters(budget, kinds)
-    assert round(table["year"].sum() * 100) == (budget.cells["proposed"] * 100).round().sum()
-    assert set(table["category"]) == {"marketing", "tools", "people"}
+    kinds = pd.Series({"Line A": "channel", "Line B": "tool", "Line C": "travel"})
+    _world, sales = company()
+    phases = ahead.phased(budget, sales, kinds, by_season=True)
+    year = ahead.year_of(budget, sales, phases, kinds=kinds)
+    version = versions.record(year.rows, year=2027, currency="EUR", figures=budget.figures)
+    none = pd.DataFrame()
+    budget_workbook.write_budget(tmp_path / "budget.xlsx", budget, year, version, none, "EUR")
+    book = openpyxl.load_workbook(tmp_path / "budget.xlsx", data_only=True)
+    assert len(book.sheetnames) == 5
+    assert round(year.table["year"].sum() * 100) == (budget.cells["proposed"] * 100).round().sum()
+    assert set(year.table["category"]) == {"marketing", "tools", "travel"}
+    sheet = book["Quarters"]
+    totals = [round(cell.value * 100) for cell in sheet[sheet.max_row][2:]]
+    assert sum(totals[:4]) == totals[4] == round(year.rows["year"].sum() * 100)
     first = (tmp_path / "budget.xlsx").read_bytes()
-    budget_workbook.write_budget(tmp_path / "again.xlsx", budget, kinds, "EUR")
+    budget_workbook.write_budget(tmp_path / "again.xlsx", budget, year, version, none, "EUR")
     assert first == (tmp_path / "again.xlsx").read_bytes()
 
 
