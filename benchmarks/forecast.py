@@ -3,7 +3,7 @@
     python benchmarks/forecast.py                              ours alone (about a minute)
     python benchmarks/forecast.py --peers /tmp/peers           with StatsForecast from a venv there, made when missing
     python benchmarks/forecast.py --peers DIR --series 300     slow peers on 300 series, ours scored on those too
-    python benchmarks/forecast.py --only m3m                   one part: m3m m3q weekly short rare cases start scale
+    python benchmarks/forecast.py --only m3m                   one part, see PARTS
 
 OWA is against the M4 Naive2; hold is the per cent of outcomes inside the interval; MSIS is of the 95 % interval; cpu is
 process time a series in milliseconds, one thread, everything included (checks, pool, past origins, intervals, frame).
@@ -31,7 +31,7 @@ from planning.forecast import forecasts  # noqa: E402
 from planning.forecast.intermittent import hurdle_quantiles, is_intermittent, quantiles  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-PARTS = ("m3m", "m3q", "weekly", "short", "rare", "cases", "start", "scale")
+PARTS = ("m3m", "m3q", "weekly", "short", "lengths", "rare", "cases", "start", "scale")
 SETS = {"m3m": ("MS", 12, 18), "m3q": ("QS", 4, 8), "weekly": ("W", 52, 13)}
 FAST, SLOW = ("SeasonalNaive", "DynamicOptimizedTheta"), ("AutoETS", "AutoCES")
 PEER_FREQ = {"MS": "MS", "QS": "QS", "W": "W-SUN"}
@@ -205,7 +205,7 @@ def rare(options: argparse.Namespace) -> None:
 
 
 def cases(options: argparse.Namespace) -> None:
-    """Prints M3 monthly MASE after slips, level shifts and cuts to a few points."""
+    """Prints M3 monthly MASE after slips and level shifts."""
     scorer, rng = Scorer("m3m"), np.random.default_rng(1)
     age = scorer.train.groupby("unique_id").cumcount(ascending=False).to_numpy()
     pick = np.repeat(rng.integers(0, 6, len(scorer.ids)), scorer.train.groupby("unique_id").size())
@@ -221,6 +221,30 @@ def cases(options: argparse.Namespace) -> None:
         print(f"{label:28s} MASE {scorer.errors(mean, every)[1]:.3f}", flush=True)
 
 
+def lengths(options: argparse.Namespace) -> None:
+    """Prints M3 monthly MASE and coverage of series cut to their last months, borrowing from the uncut other half."""
+    scorer, counts = Scorer("m3m"), (1, 2, 3, 4, 5, 6, 8)
+    age = scorer.train.groupby("unique_id").cumcount(ascending=False)
+    categories = pd.read_parquet(DATA / "forecasting" / "m3.parquet").groupby("unique_id")["category"].first()
+    for label, keys in (("without keys", []), ("with the category as key", ["category"])):
+        lines = []
+        for half in (0, 1):
+            cut = scorer.ids[half::2]
+            mine = scorer.train["unique_id"].isin(cut)
+            short = [scorer.train[mine & (age < n)].assign(cut=n) for n in counts]
+            table = pd.concat([scorer.train[~mine], *short])
+            table["category"] = table["unique_id"].map(categories)
+            table["unique_id"] += table["cut"].map(lambda n: "" if pd.isna(n) else f"|{n:g}")
+            found = forecasts(table[["unique_id", "ds", "y", *keys]], horizon=scorer.h, freq="MS", jobs=1).frame
+            rows = np.arange(half, len(scorer.ids), 2)
+            for n in counts:
+                part = found[found["unique_id"].str.endswith(f"|{n}")].sort_values(["unique_id", "ds"], kind="stable")
+                assert list(part["unique_id"].unique()) == [f"{name}|{n}" for name in cut]
+                lines.append({"points": n, **scorer.line(part, rows)})
+        table = pd.DataFrame(lines).groupby("points")[["MASE", "hold 80", "hold 95"]].mean()
+        print(f"\nshort monthly series, {label}\n{table.round(3).T.to_string()}", flush=True)
+
+
 def start_up(options: argparse.Namespace) -> None:
     """Prints the seconds of compiling on a new machine and of a first forecast later."""
     code = "from planning.forecast.warm import main; main()"
@@ -233,28 +257,35 @@ def start_up(options: argparse.Namespace) -> None:
             print(f"{label}: {end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime:.1f} cpu s")
 
 
-def scale(options: argparse.Namespace) -> None:
-    """Prints cpu a series and memory of 20,000 and more monthly series in Parquet parts."""
-    from planning.forecast.parts import forecast_folder
+def write_parts(folder: Path, count: int, size: int) -> None:
+    """Writes `count` monthly series of 60-120 points (walk, season, noise) as Parquet parts of `size` series."""
+    months, rng = pd.date_range("2015-01-01", periods=120, freq="MS"), np.random.default_rng(0)
+    for first in range(0, count, size):
+        many = min(size, count - first)
+        noise = rng.normal(0, 5, (2, many, 120))
+        y = 200 + noise[0].cumsum(axis=1) + 10 * np.sin(np.arange(120) * np.pi / 6) + noise[1]
+        keep = np.arange(120) < rng.integers(60, 121, many)[:, None]
+        ids = np.repeat([f"{k:06d}" for k in range(first, first + many)], keep.sum(axis=1))
+        part = pd.DataFrame({"unique_id": ids, "ds": np.tile(months, many)[keep.ravel()], "y": y[keep]})
+        part.to_parquet(folder / f"{first:06d}.parquet", index=False)
 
-    rng = np.random.default_rng(0)
-    for count in (2_000, 20_000, *([200_000] if options.full else [])):
+
+def scale(options: argparse.Namespace) -> None:
+    """Prints cpu a series and memory of `planning forecast` on a folder of Parquet parts of 2,000 monthly series."""
+    code = "from planning.cli import main; main()"
+    pool = ("pool and intervals", ["--no-global"])
+    runs = [(2_000, *pool), (20_000, *pool), (20_000, "with the global model", [])]
+    for count, label, extra in runs + ([(200_000, *pool)] if options.full else []):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "in"
             source.mkdir()
-            for first in range(0, count, 5_000):
-                frames = []
-                for k in range(first, min(count, first + 5_000)):
-                    n = int(rng.integers(60, 121))
-                    y = 100 + rng.normal(0, 5, n).cumsum() + 10 * np.sin(np.arange(n) * np.pi / 6) + rng.normal(0, 5, n)
-                    ds = pd.date_range("2015-01-01", periods=n, freq="MS")
-                    frames.append(pd.DataFrame({"unique_id": f"{k:06d}", "ds": ds, "y": y}))
-                pd.concat(frames).to_parquet(source / f"{first:06d}.parquet", index=False)
-            start = time.process_time()
-            forecast_folder(source, Path(folder) / "out", horizon=12, freq="MS", jobs=1)
-            cpu = (time.process_time() - start) / count * 1e3
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{count} series in parts of 5,000: {cpu:.2f} cpu ms a series, peak {memory:.0f} MB", flush=True)
+            write_parts(source, count, 2_000)
+            call = ["forecast", str(source), "--horizon", "12", "--freq", "MS", "--out", f"{folder}/out", "--jobs", "1"]
+            child = subprocess.Popen([sys.executable, "-c", code, *call, *extra], stdout=subprocess.DEVNULL)
+            _, status, used = os.wait4(child.pid, 0)
+            cpu, memory = (used.ru_utime + used.ru_stime) / count * 1e3, used.ru_maxrss / 1024
+            print(f"{count} series, {label}: {cpu:.2f} cpu ms a series with start and files, peak {memory:.0f} MB, "
+                  f"exit {status}", flush=True)
 
 
 def main() -> None:
@@ -267,7 +298,8 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="200,000 series too")
     options = parser.parse_args()
     print(f"{dt.date.today()}  {' '.join(sys.argv)}")
-    runs = {"short": short_quarterly, "rare": rare, "cases": cases, "start": start_up, "scale": scale}
+    runs = {"short": short_quarterly, "lengths": lengths, "rare": rare, "cases": cases, "start": start_up}
+    runs["scale"] = scale
     for part in [options.only] if options.only else PARTS:
         if part in runs:
             runs[part](options)

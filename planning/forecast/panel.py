@@ -24,7 +24,10 @@ FILLS = ("missing", "zero")
 
 @dataclass(frozen=True)
 class Panel:
-    """Series of one frequency. ids (n,) text, flat (N,), offsets (n+1,), last (n,) period numbers, filled (N,)."""
+    """Series of one frequency. ids (n,) text, flat (N,), offsets (n+1,), last (n,) period numbers, filled (N,).
+
+    kin (n, groupings): labels that series alike share, see `planning.forecast.kin`; None where there are no keys.
+    """
 
     ids: np.ndarray
     flat: np.ndarray
@@ -32,6 +35,7 @@ class Panel:
     last: np.ndarray
     filled: np.ndarray
     frequency: Frequency
+    kin: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -65,7 +69,7 @@ class Panel:
         at = np.repeat(self.offsets[which] - offsets[:-1], sizes) + np.arange(offsets[-1])
         return replace(
             self, ids=self.ids[which], flat=self.flat[at], offsets=offsets, last=self.last[which],
-            filled=self.filled[at],
+            filled=self.filled[at], kin=None if self.kin is None else self.kin[which],
         )
 
     @classmethod
@@ -83,7 +87,9 @@ class Panel:
         )
 
     @classmethod
-    def of_frame(cls, history: pd.DataFrame, freq: str | Frequency, *, fill: str = "missing") -> Panel:
+    def of_frame(
+        cls, history: pd.DataFrame, freq: str | Frequency, *, fill: str = "missing", keys: np.ndarray | None = None
+    ) -> Panel:
         """Makes a panel of checked rows `unique_id, ds, y` in any order; empty y at either end is cut off.
 
         fill "missing": a gap takes a seasonally adjusted line between its neighbours; "zero": zero. A series without
@@ -108,7 +114,8 @@ class Panel:
         flat = np.full(offsets[-1], np.nan)
         flat[np.repeat(offsets[:-1] - ordinal[starts], counts) + ordinal] = y
         filled = np.isnan(flat)
-        panel = cls(np.asarray(ids, dtype=object)[present], flat, offsets, ordinal[ends], filled, frequency)
+        kin = None if keys is None else keys[present]
+        panel = cls(np.asarray(ids, dtype=object)[present], flat, offsets, ordinal[ends], filled, frequency, kin)
         fill_gaps(panel, fill)
         return panel
 

@@ -24,7 +24,8 @@ import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError
 from planning.files import atomic_folder, atomic_path
-from planning.forecast.checks import check_history
+from planning.forecast.checks import COLUMNS, check_history
+from planning.forecast.kin import labels
 from planning.forecast.panel import Panel
 from planning.forecast.running import LEAST_FOR_PROCESSES, LOCAL, run_tasks
 from planning.forecast.single import Lent, Options, Part, finish_chunks, measure_chunks
@@ -144,7 +145,7 @@ def measure_file(source: str, work: str, freq: str, fill: str, options: Options,
 
     raw = read_raw(source)
     table, frequency = check_history(raw.frame, freq, label=raw.label, rows=raw.rows)
-    panel = Panel.of_frame(table, frequency, fill=fill)
+    panel = Panel.of_frame(table, frequency, fill=fill, keys=labels(raw.frame, table["unique_id"].array, COLUMNS))
     check_reach(panel, options)
     parts = measure_chunks(panel, options, small=small)
     report = pd.concat([part.report for part in parts], ignore_index=True) if parts else pd.DataFrame()

@@ -1,7 +1,7 @@
 """Short and new series: the panel's season and half its drift on the series' own recent level.
 
-    level  = mean of y / season, weights 0.8 a step back        season, drift: of the panel's longer series
-    y(h)   = level * season(h) * exp(h * drift / 2)
+    level  = mean of y / season, weights 0.8 a step back        season, drift: of the panel's longer series, or of
+    y(h)   = level * season(h) * exp(h * drift / 2)             those alike by key, where there are enough (`kin`)
 
 Below a season (or `least` points) this is the forecast; up to 2m + 8 points it is averaged with the pool's, then it
 fades over m more.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planning.forecast.kin import narrowest
 from planning.forecast.panel import Panel
 
 FADE = 0.8
@@ -28,58 +29,83 @@ USUAL_RELATIVE = float(np.log(0.2))
 class Profile:
     """What a panel lends to its short series; one row a donor, so that the profiles of parts can be joined.
 
-    seasons (donors, m): log index by place in the calendar; drifts (donors,): log growth a step; relatives (sized,):
-    log(scale / level).
+    seasons (donors, m): log index by place in the calendar; drifts (donors,): log growth a step; both NaN for donors of
+    less than two seasons and three points; relatives (donors,): log(scale / level), NaN without a scale; kin (donors,
+    groupings): labels, see `planning.forecast.kin`.
     """
 
     seasons: np.ndarray
     drifts: np.ndarray
     relatives: np.ndarray
+    kin: np.ndarray
 
     @classmethod
     def merge(cls, parts: Sequence[Profile]) -> Profile:
         """Joins profiles in their order; of very many donors every k-th is kept."""
-        seasons = np.concatenate([part.seasons for part in parts])
-        drifts = np.concatenate([part.drifts for part in parts])
-        relatives = np.concatenate([part.relatives for part in parts])
-        step = max(1, -(-len(relatives) // MOST_DONORS))
-        return cls(seasons[::step], drifts[::step], relatives[::step])
+        step = max(1, -(-sum(len(part.drifts) for part in parts) // MOST_DONORS))
+        groupings = min(part.kin.shape[1] for part in parts)
+        return cls(
+            np.concatenate([part.seasons for part in parts])[::step],
+            np.concatenate([part.drifts for part in parts])[::step],
+            np.concatenate([part.relatives for part in parts])[::step],
+            np.concatenate([part.kin[:, :groupings] for part in parts])[::step],
+        )
+
+    def take(self, which: np.ndarray) -> Profile:
+        """Returns the donors at the positions `which`."""
+        return Profile(self.seasons[which], self.drifts[which], self.relatives[which], self.kin[which])
 
     @property
     def relative(self) -> float:
         """The usual log(scale / level) of the panel."""
-        return float(np.median(self.relatives)) if len(self.relatives) else USUAL_RELATIVE
+        known = self.relatives[np.isfinite(self.relatives)]
+        return float(np.median(known)) if len(known) else USUAL_RELATIVE
 
     def season(self) -> np.ndarray:
         """Returns the usual log index (m,) of the panel: medians over donors, mean zero."""
-        if not len(self.drifts):
+        known = np.isfinite(self.drifts)
+        if not known.any():
             return np.zeros(self.seasons.shape[1])
-        index = np.median(self.seasons, axis=0)
+        index = np.median(self.seasons[known], axis=0)
         return index - index.mean()
 
     def drift(self) -> float:
         """Returns the usual log growth a step."""
-        return float(np.median(self.drifts)) if len(self.drifts) else 0.0
+        known = self.drifts[np.isfinite(self.drifts)]
+        return float(np.median(known)) if len(known) else 0.0
+
+    def lend(self, kin: np.ndarray | None, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns season (count, m), drift and relative scale (count,) for series labelled `kin`, from their like."""
+        season, drift = np.tile(self.season(), (count, 1)), np.full(count, self.drift())
+        relative = np.full(count, self.relative)
+        for rows, donors in narrowest(self.kin, kin) if kin is not None else ():
+            like = self.take(donors)
+            season[rows], drift[rows], relative[rows] = like.season(), like.drift(), like.relative
+        return season, drift, relative
 
 
 def profile(panel: Panel, scale: np.ndarray) -> Profile:
-    """Returns what the series of at least two seasons and three points, all positive, say on season and drift."""
+    """Returns what the positive series of a season and more say on season (from two and three points on) and drift."""
     m = panel.season
     positive = np.minimum.reduceat(panel.flat, panel.offsets[:-1]) > 0 if panel.n else np.zeros(0, bool)
-    sized = np.flatnonzero(positive & (panel.lengths >= min(2 * m + 3, 12)) & (scale > 0))
-    donors = np.flatnonzero(positive & (panel.lengths >= 2 * m + 3))
-    recent = np.nanmean(_recent(panel, sized, m), axis=1) if len(sized) else np.ones(0)
-    years = np.minimum(panel.lengths[donors] // m, DONOR_SEASONS)
-    z = np.log(_recent(panel, donors, DONOR_SEASONS * m)).reshape(-1, DONOR_SEASONS, m)
+    donors = np.flatnonzero(positive & (panel.lengths >= min(2 * m + 3, 12)))
+    kin = np.empty((len(donors), 0), dtype=object) if panel.kin is None else panel.kin[donors]
+    recent = _recent(panel, donors, DONOR_SEASONS * m)
+    level = np.nanmean(recent[:, -m:], axis=1) if len(donors) else np.ones(0)
+    relatives = np.log(np.where(scale[donors] > 0, scale[donors], np.nan) / level)
+    able = panel.lengths[donors] >= 2 * m + 3
+    years = np.minimum(panel.lengths[donors] // m, DONOR_SEASONS)[able]
+    z = np.log(recent[able]).reshape(-1, DONOR_SEASONS, m)
     z[np.arange(DONOR_SEASONS) < (DONOR_SEASONS - years)[:, None]] = np.nan
     mean = z.mean(axis=2)
-    drifts = (mean[:, -1] - mean[np.arange(len(z)), DONOR_SEASONS - years]) / (years - 1) / m
+    growth = (mean[:, -1] - mean[np.arange(len(z)), DONOR_SEASONS - years]) / (years - 1) / m
     steady = np.nansum(z - mean[:, :, None], axis=1) / years[:, None]
-    steady -= drifts[:, None] * (np.arange(m) - 0.5 * (m - 1))
-    seasons = np.empty_like(steady)
-    places = (panel.last[donors, None] - m + 1 + np.arange(m)) % m
-    seasons[np.arange(len(z))[:, None], places] = steady
-    return Profile(seasons, drifts, np.log(scale[sized] / recent))
+    steady -= growth[:, None] * (np.arange(m) - 0.5 * (m - 1))
+    seasons, drifts = np.full((len(donors), m), np.nan), np.full(len(donors), np.nan)
+    places = (panel.last[donors[able], None] - m + 1 + np.arange(m)) % m
+    seasons[np.flatnonzero(able)[:, None], places] = steady
+    drifts[able] = growth
+    return Profile(seasons, drifts, relatives, kin)
 
 
 def _recent(panel: Panel, rows: np.ndarray, count: int) -> np.ndarray:

@@ -89,6 +89,7 @@ class Part:
     sparse: dict[int, np.ndarray]
     young: dict[int, np.ndarray]
     lent: Lent
+    kin: np.ndarray | None
 
 
 def measure(panel: Panel, options: Options) -> Part:
@@ -104,7 +105,7 @@ def measure(panel: Panel, options: Options) -> Part:
     part = Part(
         panel.ids, panel.last, panel.frequency, report, kind, np.minimum.reduceat(panel.flat, panel.offsets[:-1]) >= 0,
         work.lengths, np.full((n, h), np.nan), scale, np.full(n, np.nan), np.zeros(n, np.int64), np.ones(n), {}, {},
-        nothing,
+        nothing, panel.kin,
     )
     _by_models(part, work, cleaned.shift, options)
     tails = [p for level in options.levels for p in ((1 - level / 100) / 2, (1 + level / 100) / 2)]
@@ -231,18 +232,18 @@ def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.nda
     h, m = options.horizon, part.frequency.season
     mean, scale = part.mean.copy(), np.nan_to_num(part.scale)
     weight = short.shares(part.lengths, m, engine.least(m))
-    season, drift, relative = lent.profile.season(), lent.profile.drift(), lent.profile.relative
-    for i, y in part.young.items():
-        own = short.forecast_short(y, int(part.last[i]), h, season, drift)
+    young = np.array(list(part.young), dtype=np.int64)
+    season, drift, relative = lent.profile.lend(None if part.kin is None else part.kin[young], len(young))
+    for k, (i, y) in enumerate(part.young.items()):
+        own = short.forecast_short(y, int(part.last[i]), h, season[k], float(drift[k]))
         mean[i] = own if part.kind[i] == SHORT else (1.0 - weight[i]) * mean[i] + weight[i] * own
-        scale[i] = short.short_scale(y, part.scale[i], relative, m)
+        scale[i] = short.short_scale(y, part.scale[i], float(relative[k]), m)
     flat = np.flatnonzero((part.kind == FIXED) & (part.report["status"].to_numpy() == "constant"))
-    scale[flat] = np.abs(mean[flat, 0]) * np.exp(relative) / np.sqrt(part.lengths[flat])
+    scale[flat] = np.abs(mean[flat, 0]) * np.exp(lent.profile.relative) / np.sqrt(part.lengths[flat])
     gone = (part.kind == FIXED) & (part.report["status"].to_numpy() != "constant")
     scale[gone] = 0.0
     factor = intervals.own_factor(part.level, part.count, intervals.pooled_level(lent.errors, h, m))
     longer = intervals.length_factor(part.lengths, m)
-    young = np.isin(np.arange(len(mean)), list(part.young))
     longer[young] = short.length_factor(part.lengths[young], m)
     width = scale * longer * factor * part.widen
     out = np.empty((len(mean), h, 2 * len(options.levels)))

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import UsageError, did_you_mean
-from planning.forecast.checks import check_history
+from planning.forecast.checks import COLUMNS, check_history
 from planning.forecast.frequency import Frequency
+from planning.forecast.kin import labels
 from planning.forecast.panel import FILLS, Panel
 from planning.forecast.single import Options, forecast_panel
 
@@ -40,11 +41,13 @@ def forecast(
     """Returns what each series will be in the next `horizon` periods, and how sure that is.
 
     history: unique_id, ds, y in any order, an empty y is a gap (fill "missing": between its neighbours, "zero": none
-    sold). freq: D, W, W-SUN, MS, ME, QS, QE, YS, YE. levels: per cent of outcomes each interval holds. clean: isolated
-    outliers are replaced for fitting. global_model: one model over all series is blended in where there are 300 or more
-    (the same numbers every time, whatever `jobs`). Returned: one row a series and step, sorted by unique_id and ds;
-    `ds` follows the series' last value; columns mean, and lo-L, hi-L for each level. Series without a value are absent;
-    `forecasts` gives the report that names them. Raises DataError for a bad table, UsageError for impossible options.
+    sold); text columns with one value a series (region, line, category) tell which series are alike: short ones borrow
+    from those. freq: D, W, W-SUN, MS, ME, QS, QE, YS, YE. levels: per cent of outcomes each interval holds. clean:
+    isolated outliers are replaced for fitting. global_model: one model over all series is blended in where there are
+    300 or more (the same numbers every time, whatever `jobs`). Returned: one row a series and step, sorted by unique_id
+    and ds; `ds` follows the series' last value; columns mean, and lo-L, hi-L for each level. Series without a value are
+    absent; `forecasts` gives the report that names them. Raises DataError for a bad table, UsageError for impossible
+    options.
 
     >>> import pandas as pd
     >>> months = pd.date_range("2025-01-01", periods=12, freq="MS")
@@ -72,7 +75,7 @@ def forecasts(
     """Returns the forecast and its report; arguments as in `forecast`, `label` and `rows` name places in faults."""
     options = check_options(horizon, levels, fill, clean, jobs, global_model)
     table, frequency = check_history(history, freq, label=label, rows=rows)
-    panel = Panel.of_frame(table, frequency, fill=fill)
+    panel = Panel.of_frame(table, frequency, fill=fill, keys=labels(history, table["unique_id"].array, COLUMNS))
     check_reach(panel, options)
     frame, report = forecast_panel(panel, options)
     if not len(frame):

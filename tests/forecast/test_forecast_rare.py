@@ -6,6 +6,7 @@ import pytest
 
 from planning.forecast import forecast, intermittent, short
 from planning.forecast.cleaning import clean
+from planning.forecast.kin import narrowest
 from planning.forecast.panel import Panel
 
 RNG = np.random.default_rng(6)
@@ -71,6 +72,31 @@ def test_a_new_series_takes_the_season_of_the_panel():
     found = forecast(pd.concat([*old, new]), horizon=12, freq="MS").set_index("unique_id").loc["new", "mean"]
     want = 1000 * np.exp(0.3 * np.sin(2 * np.pi * np.arange(60, 72) / 12))
     np.testing.assert_allclose(found, want, rtol=0.03)
+
+
+def test_a_new_series_takes_the_season_of_those_alike_by_key():
+    steps, ds = np.arange(60), pd.date_range("2022-01-01", periods=60, freq="MS")
+    winter = np.exp(0.4 * np.cos(2 * np.pi * steps / 12))
+    waves = {"Skis": winter, "Boats": 1 / winter}
+    rows = [
+        pd.DataFrame({"unique_id": f"{line}{k:02d}", "ds": ds, "y": 50.0 * (k + 1) * wave, "line": line, "price": 2.0})
+        for line, wave in waves.items() for k in range(16)
+    ]
+    for line, wave in waves.items():
+        rows.append(pd.DataFrame({"unique_id": f"new {line}", "ds": ds[-2:], "y": 1000 * wave[-2:], "line": line}))
+    found = forecast(pd.concat(rows), horizon=12, freq="MS").set_index("unique_id")["mean"]
+    for line, wave in waves.items():
+        np.testing.assert_allclose(found[f"new {line}"], 1000 * wave[:12], rtol=0.03)
+    alone = forecast(pd.concat(rows).drop(columns="line"), horizon=12, freq="MS").set_index("unique_id")["mean"]
+    assert np.ptp(alone["new Skis"]) < 0.2 * np.ptp(found["new Skis"])
+
+
+def test_the_narrowest_grouping_with_donors_enough_lends():
+    donors = np.array([["a x", "a"]] * 16 + [["a y", "a"]] * 8 + [["b x", "b"]] * 30, dtype=object)
+    rows = np.array([["a x", "a"], ["a y", "a"], ["c z", "c"], ["b x", "b"]], dtype=object)
+    pairs = {tuple(mine): len(theirs) for mine, theirs in narrowest(donors, rows)}
+    assert pairs == {(0,): 16, (1,): 24, (3,): 30}
+    assert narrowest(donors[:0], rows) == []
 
 
 def test_profiles_of_parts_join_to_the_profile_of_the_whole():
