@@ -25,6 +25,9 @@ LOCALE_FOLDER = Path(__file__).parent / "locale"
 NARROW_SPACE = "\u202f"
 MINUS = "\u2212"
 
+# As Babel writes them; a page has hundreds of days, and Babel takes longer over each than over a sentence.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 _current: contextvars.ContextVar[str] = contextvars.ContextVar("language", default="en")
 
 # Symbol before the figure (English), and the word after it (Chinese).
@@ -193,18 +196,14 @@ def day(date: dt.date) -> str:
     """Returns `8 Jan 2027` (en) or `2027年1月8日` (zh)."""
     if current() == "zh":
         return f"{date.year}年{date.month}月{date.day}日"
-    from babel.dates import format_date
-
-    return format_date(date, "d MMM y", locale="en")
+    return f"{date.day} {_MONTHS[date.month - 1]} {date.year}"
 
 
 def month(date: dt.date) -> str:
     """Returns `Jan 2027` (en) or `2027年1月` (zh)."""
     if current() == "zh":
         return f"{date.year}年{date.month}月"
-    from babel.dates import format_date
-
-    return format_date(date, "MMM y", locale="en")
+    return f"{_MONTHS[date.month - 1]} {date.year}"
 
 
 def listing(words: list[str]) -> str:

@@ -7,12 +7,11 @@ different size), date, month, text. Money is scaled once for the whole column an
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import pandas as pd
 
 from planning import language
 from planning.language import _
@@ -41,25 +40,34 @@ class Column:
     write: Callable[[Any], Cell]
 
 
-def column(frame: pd.DataFrame, spec: dict[str, Any], currency: str = "") -> Column:
-    """Returns how the column `spec` ({name, label, format [, words of its codes]}) of `frame` is written."""
+def column(frame: Mapping[str, Iterable[Any]], spec: dict[str, Any], currency: str = "") -> Column:
+    """Returns how the column `spec` ({name, label, format [, words of its codes]}) of `frame` is written.
+
+    frame: a data frame, or a dict of lists: pages are made from lists, so that a page needs no pandas.
+    """
     name, kind = spec["name"], spec.get("format", "text")
     label = spec.get("label") or name
+    values = frame.get(name, ())
     if kind not in NUMERIC:
         known = spec.get("words") or {}
-        texts = frame[name].dropna().astype(str) if name in frame and kind == "text" else pd.Series(dtype=str)
-        texts = texts.map(lambda code: known.get(code, code))
-        short = len(texts) > 0 and int(texts.str.len().max()) <= SHORT
+        lengths = [len(str(known.get(v, v))) for v in values if not absent(v)] if kind == "text" else []
+        short = bool(lengths) and max(lengths) <= SHORT
         return Column(name, label, False, _words(kind, "line" if short else "", known))
-    values = pd.to_numeric(frame[name], errors="coerce") if name in frame else pd.Series(dtype=float)
-    scale, digits, unit = _scale(kind, values, currency)
+    sizes = [abs(number) for value in values if (number := _number(value)) is not None]
+    scale, digits, unit = _scale(kind, sizes, currency)
     return Column(name, f"{label}, {unit}" if unit else label, True, _figure(kind, scale, digits))
 
 
-def _scale(kind: str, values: pd.Series, currency: str) -> tuple[float, int, str]:
-    """Returns (divisor, decimals, unit for the head) that fit a column's values."""
-    known = values[values.abs() < math.inf].abs()
-    largest = float(known.max()) if len(known) else 0.0
+def absent(value: Any) -> bool:
+    """Tells whether a cell holds nothing: None, or the NaN, NaT or NA of a frame."""
+    return (
+        value is None or type(value).__name__ in ("NaTType", "NAType") or (isinstance(value, float) and value != value)
+    )
+
+
+def _scale(kind: str, sizes: list[float], currency: str) -> tuple[float, int, str]:
+    """Returns (divisor, decimals, unit for the head) that fit a column's values, given without their signs."""
+    largest = max(sizes, default=0.0)
     if kind == "money":
         if language.current() == "zh":
             scale = 1e4 if largest >= 1e5 else 1.0
@@ -74,7 +82,7 @@ def _scale(kind: str, values: pd.Series, currency: str) -> tuple[float, int, str
         return 1.0, 0, ""
     if kind == "ratio":
         return 1.0, 2, ""
-    whole = bool((known == known.round()).all()) if len(known) else True
+    whole = all(size.is_integer() for size in sizes)
     return 1.0, 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 1 else 3, ""
 
 
@@ -82,7 +90,7 @@ def _figure(kind: str, scale: float, digits: int) -> Callable[[Any], Cell]:
     def write(value: Any) -> Cell:
         number = _number(value)
         if number is None:
-            words = "" if value is None or value is pd.NA or isinstance(value, float) else str(value)
+            words = "" if absent(value) or isinstance(value, float) else str(value)
             return Cell(words or "–", words, "right")
         if kind == "probability":
             text, raw = language.chance(number), number
@@ -99,7 +107,7 @@ def _figure(kind: str, scale: float, digits: int) -> Callable[[Any], Cell]:
 
 def _number(value: Any) -> float | None:
     """Returns a finite number, or None for what is missing or is words."""
-    if value is None or value is pd.NA or isinstance(value, str):
+    if value is None or isinstance(value, str):
         return None
     try:
         number = float(value)
@@ -121,14 +129,20 @@ def _raw(number: float) -> str:
 
 def _words(kind: str, look: str, known: Mapping[str, str]) -> Callable[[Any], Cell]:
     def write(value: Any) -> Cell:
-        if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        if absent(value):
             return Cell("–" if kind in ("date", "month") else "", "")
         if kind in ("date", "month"):
-            moment = pd.Timestamp(value)
-            return Cell((language.day if kind == "date" else language.month)(moment), moment.date().isoformat(), "line")
+            day = _day(value)
+            return Cell((language.day if kind == "date" else language.month)(day), day.isoformat(), "line")
         if isinstance(value, bool):
             return Cell(_("yes") if value else _("no"), str(value).lower())
         text = str(known.get(value, value))
         return Cell(text, text, look)
 
     return write
+
+
+def _day(value: Any) -> dt.date:
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    return value.date() if isinstance(value, dt.datetime) else value

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from planning import language
@@ -39,8 +38,9 @@ def _write_step(run: Run, step: Step) -> Path:
     with language.use(_language(run, step)):
         notebook_page.write(run, step)
         # A page of many long tables shows fewer rows of each, until it is small enough to be mailed.
+        sections = _sections(run, step)
         for cells in (tables.MOST_CELLS, tables.MOST_CELLS // 3, tables.MOST_CELLS // 9):
-            text = _step_page(run, step, cells)
+            text = _step_page(run, step, _shorter(sections, cells))
             if len(text.encode()) <= MOST_BYTES:
                 break
         return site.write(run.folder / f"{step.notebook}.html", text)
@@ -63,9 +63,8 @@ def _language(run: Run, step: Step | None) -> str:
 # ---------------------------------------------------------------------------------------------- a notebook's page
 
 
-def _step_page(run: Run, step: Step, cells: int) -> str:
+def _step_page(run: Run, step: Step, sections: list[dict[str, Any]]) -> str:
     manifest = step.manifest
-    currency = currency_of(run, step)
     headline = manifest.get("answer") if not step.failed else ""
     return site.render(
         "step.html.j2", f"{step.title}: {headline}" if headline else step.title,
@@ -73,7 +72,7 @@ def _step_page(run: Run, step: Step, cells: int) -> str:
         state=words.state(step.status), headline=headline or words.broken(step),
         lede=manifest.get("lede", "") if headline else words.kept(run), reuse=words.reuse(step),
         causes=words.causes(step), numbers=key_numbers(manifest) if headline else [],
-        sections=[_section(step, section, currency, cells) for section in manifest.get("sections", [])],
+        sections=sections,
         cannot_tell=manifest.get("cannot_tell", []), left_out=_left_out(manifest.get("left_out", [])),
         downloads=_downloads(step), facts=_facts(run, step), inputs=_folded(run, step), code=_code(run, step.notebook),
         notebook_file=_existing(run, f"{step.notebook}.notebook.html"),
@@ -81,19 +80,33 @@ def _step_page(run: Run, step: Step, cells: int) -> str:
     )  # fmt: skip
 
 
-def _section(step: Step, section: dict[str, Any], currency: str, cells: int) -> dict[str, Any]:
-    items = [_item(step, item, currency, cells) for item in section.get("items", [])]
+def _sections(run: Run, step: Step) -> list[dict[str, Any]]:
+    currency = currency_of(run, step)
+    return [_section(step, section, currency) for section in step.manifest.get("sections", [])]
+
+
+def _section(step: Step, section: dict[str, Any], currency: str) -> dict[str, Any]:
+    items = [_item(step, item, currency) for item in section.get("items", [])]
     why = [line for line in str(section.get("why", "")).split("\n") if line.strip()]
     return {"finding": section.get("finding", ""), "why": why, "items": [item for item in items if item]}
 
 
-def _item(step: Step, item: dict[str, str], currency: str, cells: int) -> dict[str, Any] | None:
+def _shorter(sections: list[dict[str, Any]], cells: int) -> list[dict[str, Any]]:
+    """Returns the sections with at most `cells` cells of each table."""
+
+    def cut(item: dict[str, Any]) -> dict[str, Any]:
+        return item | {"table": item["table"].shorter(cells)} if item["kind"] == "table" else item
+
+    return [section | {"items": [cut(item) for item in section["items"]]} for section in sections]
+
+
+def _item(step: Step, item: dict[str, str], currency: str) -> dict[str, Any] | None:
     kind, name = item.get("kind"), item.get("name", "")
     if kind == "chart" and name in step.manifest.get("charts", {}):
         return chart_of(step, name)
     if kind == "table" and name in step.manifest.get("tables", {}):
         entry = step.manifest["tables"][name]
-        shown = tables.view(step.folder, name, entry, currency, f"results/{step.notebook}/", cells)
+        shown = tables.view(step.folder, name, entry, currency, f"results/{step.notebook}/")
         return {"kind": "heat" if isinstance(shown, tables.HeatMap) else "table", "table": shown, "id": f"t-{name}"}
     if kind == "text":
         text = step.manifest.get("sentences", {}).get(name) or item.get("text", "")
@@ -146,7 +159,7 @@ def _number(number: dict[str, Any]) -> dict[str, Any]:
 def _left_out(lines: list[dict[str, Any]]) -> tables.Table | None:
     if not lines:
         return None
-    frame = pd.DataFrame(lines).reindex(columns=["reason", "rows", "share", "done"])
+    frame = {name: [line.get(name) for line in lines] for name in ("reason", "rows", "share", "done")}
     heads = {
         "reason": (_("Reason"), "text"), "rows": (_("Rows"), "integer"), "share": (_("Share"), "percent"),
         "done": (_("What was done"), "text"),
