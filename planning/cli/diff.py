@@ -66,13 +66,16 @@ def _print(found: dict[str, Any], limit: int) -> None:
         for name, (old, new) in found[part].items():
             click.echo(f"{part[:-1]} {name}: {_shown(old)} -> {_shown(new)}")
     numbers = found["numbers"]
-    if not len(numbers):
+    if not numbers:
         click.echo("no number differs.")
         return
+    import pandas as pd
+
     click.echo(f"{len(numbers)} numbers differ:")
-    shown = numbers.head(limit).assign(
-        relative=numbers["relative"].map(lambda x: "" if x != x else f"{100 * x:+.2f} %")
-    )
+    shown = pd.DataFrame(numbers[:limit], columns=list(numbers[0]))
+    shown["relative"] = [
+        "" if row["relative"] is None else f"{100 * row['relative']:+.2f} %" for row in numbers[:limit]
+    ]
     click.echo(shown.to_string(index=False, na_rep="-"))
 
 

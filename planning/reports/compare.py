@@ -10,20 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from planning import language
 from planning.language import _, ngettext
 from planning.reports import pages, record, site, tables, words
 
 KEY_NUMBERS = "(key numbers)"
+Row = Mapping[str, Any]
 
 
 def render_diff(folder: str | Path, found: Mapping[str, Any]) -> Path:
     """Writes the comparison `found` as `diff-<earlier run's end>.html` into the later run's folder; returns its path.
 
     found: `before` and `after` (run ids), `parameters`, `inputs`, `versions`, `steps` (name → (before, after)), and
-    `numbers`, a frame with notebook, table, key, column, before, after, change, relative (a share of before).
+    `numbers`, rows with notebook, table, key, column, before, after, change, relative (a share of before).
     """
     folder = Path(folder)
     run = record.read_run(folder)
@@ -33,8 +32,8 @@ def render_diff(folder: str | Path, found: Mapping[str, Any]) -> Path:
 
 def _page(run: record.Run, found: Mapping[str, Any]) -> str:
     numbers = found["numbers"]
-    key = numbers[numbers["table"] == KEY_NUMBERS]
-    rest = numbers[numbers["table"] != KEY_NUMBERS]
+    key = [row for row in numbers if row["table"] == KEY_NUMBERS]
+    rest = [row for row in numbers if row["table"] != KEY_NUMBERS]
     before, after = (words.moment(record.started(str(found[side]))) for side in ("before", "after"))
     causes = [
         (_("Parameters that differ"), _pairs("parameters", found["parameters"])),
@@ -54,18 +53,18 @@ def _page(run: record.Run, found: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _headline(numbers: pd.DataFrame, key: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    if numbers.empty:
+def _headline(numbers: list[Row], key: list[Row], labels: Mapping[str, str]) -> str:
+    if not numbers:
         return _("The two runs give the same numbers")
-    if key.empty:
+    if not key:
         n = len(numbers)
         return ngettext(
             "No key number moved; {n} figure in the tables did", "No key number moved; {n} figures in the tables did", n
         ).format(n=language.number(n))
-    row = key.iloc[0]
+    row = key[0]
     name = labels.get(f"{row['notebook']}.{row['column']}") or str(row["column"])
     moved = ngettext("{n} key number moved", "{n} key numbers moved", len(key)).format(n=language.number(len(key)))
-    if pd.isna(row["relative"]):
+    if row["relative"] is None:
         return _("{moved}, {name} among them").format(moved=moved, name=name)
     change = language.signed(float(row["relative"]), 1, lambda x: language.percent(x, 1))
     return _("{moved}, most of all {name}: {change}").format(moved=moved, name=name, change=change)
@@ -76,7 +75,7 @@ def _pairs(name: str, changes: Mapping[str, Any]) -> tables.Table | None:
         return None
     rows = [{"name": key, "before": _plain(pair[0]), "after": _plain(pair[1])} for key, pair in changes.items()]
     specs = [("name", _("Name")), ("before", _("Before")), ("after", _("After"))]
-    return tables.table(pd.DataFrame(rows), name, {"columns": [{"name": n, "label": w} for n, w in specs]})
+    return tables.table(_lists(rows), name, {"columns": [{"name": n, "label": w} for n, w in specs]})
 
 
 def _plain(value: Any) -> str:
@@ -90,20 +89,30 @@ def _columns(first: list[tuple[str, str]]) -> list[dict[str, str]]:
     return [*specs, {"name": "relative", "label": _("Relative"), "format": "percent"}]
 
 
-def _key_table(key: pd.DataFrame, labels: Mapping[str, str], titles: Mapping[str, str]) -> tables.Table | None:
-    if key.empty:
+def _key_table(key: list[Row], labels: Mapping[str, str], titles: Mapping[str, str]) -> tables.Table | None:
+    if not key:
         return None
-    names = [labels.get(f"{n}.{c}") or c for n, c in zip(key["notebook"], key["column"], strict=True)]
-    frame = key.assign(number=names, step=key["notebook"].map(lambda n: titles.get(n, n)))
+    rows = [
+        {
+            **row,
+            "number": labels.get(f"{row['notebook']}.{row['column']}") or row["column"],
+            "step": titles.get(row["notebook"], row["notebook"]),
+        }
+        for row in key
+    ]  # fmt: skip
     columns = _columns([("number", _("Key number")), ("step", _("Step"))])
     # The key numbers are what the page is about: however many, they are not folded.
-    return dataclasses.replace(tables.table(frame, "key_numbers", {"columns": columns}), folded=False)
+    return dataclasses.replace(tables.table(_lists(rows), "key_numbers", {"columns": columns}), folded=False)
 
 
-def _rest_table(rest: pd.DataFrame, titles: Mapping[str, str]) -> tables.Table | None:
-    if rest.empty:
+def _rest_table(rest: list[Row], titles: Mapping[str, str]) -> tables.Table | None:
+    if not rest:
         return None
-    frame = rest.assign(where=rest["notebook"].map(lambda n: titles.get(n, n)) + ": " + rest["table"])
+    rows = [{**row, "where": f"{titles.get(row['notebook'], row['notebook'])}: {row['table']}"} for row in rest]
     first = [("where", _("Table")), ("key", _("Row")), ("column", _("Column"))]
     title = _("Figures in tables, the biggest changes first")
-    return tables.table(frame, "figures", {"columns": _columns(first), "title": title})
+    return tables.table(_lists(rows), "figures", {"columns": _columns(first), "title": title})
+
+
+def _lists(rows: list[Row]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,30 +1,32 @@
 """What differs between two runs: parameters, inputs, versions, and the numbers themselves.
 
-Tables are compared by key: the columns that are words or dates name a row, the numeric columns are its values. One row
-of `numbers` is one changed value:
+Tables are compared by key: the columns that are words, dates or whole numbers name a row, the others are its values.
+One row of `numbers` is one changed value:
 
     notebook  table  key  column  before  after  change  relative
+
+Plain rows instead of a frame: the comparison is made after each run, and the runner does without pandas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from planning.runs import emit, registry
 
-COLUMNS = ["notebook", "table", "key", "column", "before", "after", "change", "relative"]
+Row = dict[str, Any]
 _EQUAL = 1e-9
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what differs between two runs' records: `parameters`, `inputs`, `versions`, `steps` and `numbers`.
 
-    The first four map a name to (before, after); `numbers` is a frame with the columns of the module's picture, the
-    biggest relative changes first; a row that is in one run only has the other value missing.
+    The first four map a name to (before, after); `numbers` is a list of rows with the keys of the module's picture, the
+    biggest relative changes first; a row that is in one run only has None for the other value.
     """
     return {
         "before": before["id"],
@@ -75,26 +77,20 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, t
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
-def numbers(before: Path, after: Path) -> pd.DataFrame:
+def numbers(before: Path, after: Path) -> list[Row]:
     """Returns every number that differs between the results of two run folders, the biggest relative change first."""
-    parts = []
+    changes: list[Row] = []
     for name in _notebooks(before, after):
         old, new = (emit.read_manifest(folder / "results" / name) or {} for folder in (before, after))
-        parts.append(_key_numbers(name, old, new))
+        changes += _changes(name, "(key numbers)", _key_numbers(old), _key_numbers(new))
         for table in dict.fromkeys([*old.get("tables", {}), *new.get("tables", {})]):
             hashes = [manifest.get("tables", {}).get(table, {}).get("sha256") for manifest in (old, new)]
             if hashes[0] is not None and hashes[0] == hashes[1]:
                 continue
-            sides = [
-                _table(folder / "results" / name, manifest, table) for folder, manifest in ((before, old), (after, new))
-            ]
-            parts.append(_table_changes(name, table, *sides))
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame(columns=COLUMNS)
-    changes = pd.concat(parts, ignore_index=True)
-    size = changes["relative"].abs().fillna(float("inf"))
-    return changes.iloc[size.argsort(kind="stable")[::-1]].reset_index(drop=True)
+            sides = ((before, old), (after, new))
+            read = [_table(folder / "results" / name, manifest, table) for folder, manifest in sides]
+            changes += _table_changes(name, table, *read)
+    return sorted(changes, key=lambda row: -math.inf if row["relative"] is None else -abs(row["relative"]))
 
 
 def _notebooks(before: Path, after: Path) -> list[str]:
@@ -104,52 +100,70 @@ def _notebooks(before: Path, after: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _key_numbers(notebook: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> pd.DataFrame:
-    sides = [
-        pd.Series({n["name"]: n["value"] for n in side.get("numbers", [])}, dtype="float64") for side in (old, new)
-    ]
-    frame = pd.DataFrame({"before": sides[0], "after": sides[1]})
-    return _rows(notebook, "(key numbers)", frame.assign(key="", column=frame.index))
+def _key_numbers(manifest: Mapping[str, Any]) -> dict[tuple[str, str], float | None]:
+    return {("", n["name"]): _number(n["value"]) for n in manifest.get("numbers", [])}
 
 
-def _table(folder: Path, manifest: Mapping[str, Any], name: str) -> pd.DataFrame | None:
+def _table(folder: Path, manifest: Mapping[str, Any], name: str) -> Any:
+    """Returns a kept table (pyarrow's); None where the run has none."""
     entry = manifest.get("tables", {}).get(name)
     if entry is None or not (folder / entry["parquet"]).is_file():
         return None
-    return pd.read_parquet(folder / entry["parquet"])
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(folder / entry["parquet"]) as file:
+        return file.read(use_threads=False)
 
 
-def _table_changes(notebook: str, name: str, old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.DataFrame:
+def _table_changes(notebook: str, name: str, old: Any, new: Any) -> list[Row]:
     present = [side for side in (old, new) if side is not None]
-    keys = [column for column in present[-1].columns if not pd.api.types.is_float_dtype(present[-1][column])]
-    keys = [column for column in keys if not pd.api.types.is_bool_dtype(present[-1][column])] if len(keys) > 1 else keys
-    if any(key not in side.columns for key in keys for side in present):
+    if not present:
+        return []
+    keys = [field.name for field in present[-1].schema if str(field.type) not in ("double", "float", "halffloat")]
+    if len(keys) > 1:
+        keys = [key for key in keys if str(present[-1].schema.field(key).type) != "bool"]
+    if any(key not in side.column_names for key in keys for side in present):
         keys = []
-    long = [_long(side, keys) if side is not None else None for side in (old, new)]
-    empty = pd.Series(dtype="float64", index=pd.MultiIndex.from_tuples([], names=["key", "column"]))
-    frame = pd.DataFrame(
-        {"before": empty if long[0] is None else long[0], "after": empty if long[1] is None else long[1]}
-    )
-    return _rows(notebook, name, frame.reset_index())
+    return _changes(notebook, name, *({} if side is None else dict(_values(side, keys)) for side in (old, new)))
 
 
-def _long(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """One value a (key, column); equal keys are told apart by their order."""
-    values = frame.select_dtypes("number").drop(columns=[key for key in keys if key in frame], errors="ignore")
-    words = frame[keys].astype("str").fillna("").agg(" / ".join, axis=1)
-    key = words if keys else pd.Series(range(1, len(frame) + 1), dtype=str)
-    again = key.groupby(key).cumcount()
-    key = key.where(again.eq(0), key + " #" + (again + 1).astype(str))
-    long = values.astype("float64").set_axis(pd.Index(key, name="key"), axis=0).rename_axis("column", axis=1)
-    return long.stack()
+def _values(table: Any, keys: list[str]) -> Iterator[tuple[tuple[str, str], float | None]]:
+    """Yields ((key, column), value) of a table's figures; equal keys are told apart by their order."""
+    names, again = [], {}
+    for i, words in enumerate(zip(*(table.column(key).to_pylist() for key in keys)) if keys else range(table.num_rows)):
+        name = " / ".join(map(_word, words)) if keys else str(i + 1)
+        again[name] = again.get(name, 0) + 1
+        names.append(name if again[name] == 1 else f"{name} #{again[name]}")
+    for field in table.schema:
+        if field.name not in keys and str(field.type).startswith(("double", "float", "halffloat", "int", "uint")):
+            for name, value in zip(names, table.column(field.name).to_pylist(), strict=True):
+                yield (name, field.name), _number(value)
 
 
-def _rows(notebook: str, table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Keeps what differs, beyond the last digits, and says by how much."""
-    before, after = frame["before"].astype("float64"), frame["after"].astype("float64")
-    change = after - before
-    scale = before.abs().combine(after.abs(), max)
-    same = (before.isna() & after.isna()) | (change.abs() <= _EQUAL * scale.clip(lower=1e-12))
-    relative = (change / before.abs()).where(before.abs() > 0)
-    rows = frame.assign(notebook=notebook, table=table, before=before, after=after, change=change, relative=relative)
-    return rows.loc[~same, COLUMNS]
+def _word(value: Any) -> str:
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        value = value.date()
+    return "" if value is None else str(value)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _changes(
+    notebook: str, table: str, old: Mapping[tuple[str, str], float | None], new: Mapping[tuple[str, str], float | None]
+) -> list[Row]:
+    """Returns what differs, beyond the last digits, and by how much."""
+    rows = []
+    for key, column in dict.fromkeys([*old, *new]):
+        before, after = old.get((key, column)), new.get((key, column))
+        both = before is not None and after is not None
+        if before is after or (both and abs(after - before) <= _EQUAL * max(abs(before), abs(after), 1e-12)):
+            continue
+        change = after - before if both else None
+        relative = change / abs(before) if both and before else None
+        rows.append({
+            "notebook": notebook, "table": table, "key": key, "column": column, "before": before, "after": after,
+            "change": change, "relative": relative,
+        })  # fmt: skip
+    return rows

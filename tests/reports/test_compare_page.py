@@ -1,6 +1,5 @@
 import json
 
-import pandas as pd
 import pytest
 
 from planning.reports import compare
@@ -14,7 +13,7 @@ NEW = ("plan_summary", "cells", "West", "growth", None, 0.2, None, None)
 def found(rows=(), **changes):
     none = {"parameters": {}, "inputs": {}, "versions": {}, "steps": {}}
     ids = {"before": "20270107T061204Z-4be19e", "after": "20270108T061204Z-4be19c"}
-    return ids | none | changes | {"numbers": pd.DataFrame(list(rows), columns=COLUMNS)}
+    return ids | none | changes | {"numbers": [dict(zip(COLUMNS, row, strict=True)) for row in rows]}
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_runs_are_compared_number_by_number(workspace):
     before, after = (launch.start("first", given={"n": n}) for n in (2, 4))
     found = diff.compare(before, after)
     assert found["parameters"] == {"first.n": (2, 4)} and found["versions"] == {} and found["inputs"] == {}
-    rows = found["numbers"].set_index(["table", "key", "column"])
+    rows = pd.DataFrame(found["numbers"]).set_index(["table", "key", "column"])
     assert rows.loc[("rows", "b", "v"), "change"] == 2 and rows.loc[("rows", "b", "v"), "relative"] == 1
     assert ("rows", "a", "v") not in rows.index
     assert rows.loc[("(key numbers)", "", "n"), "after"] == 4
@@ -221,7 +221,7 @@ def test_a_row_that_is_in_one_run_only_is_a_difference(tmp_path):
         out.table("t", pd.DataFrame(frame))
         out.finish()
     changes = diff.numbers(tmp_path / "a", tmp_path / "b")
-    assert len(changes) == 1 and changes.loc[0, "key"] == "y" and pd.isna(changes.loc[0, "before"])
+    assert len(changes) == 1 and changes[0]["key"] == "y" and changes[0]["before"] is None
 
 
 def test_a_locked_reports_folder_is_one_line(workspace):
