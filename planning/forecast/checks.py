@@ -47,7 +47,7 @@ def check_history(
     if faults:
         raise DataError(faults=faults)
     frequency = parse(freq, days)
-    _fits(days, frequency, freq, label, lines, faults)
+    _fits(ids, days, frequency, freq, label, lines, faults)
     if not faults:
         _repeated(ids, days, frequency, label, lines, faults)
     if faults:
@@ -132,7 +132,8 @@ def _dates(column: pd.Series, label: str, lines: np.ndarray, faults: list[Fault]
 
 
 def _fits(
-    days: np.ndarray, frequency: Frequency, freq: str, label: str, lines: np.ndarray, faults: list[Fault]
+    ids: pd.Categorical, days: np.ndarray, frequency: Frequency, freq: str, label: str, lines: np.ndarray,
+    faults: list[Fault],
 ) -> None:
     wrong = ~frequency.fits(days)
     like = looks_like(days)
@@ -150,9 +151,18 @@ def _fits(
     if like and parse(like, days).unit != frequency.unit or like and like != frequency.alias:
         fix = f"The dates look like {like} ({NAMES[parse(like, days).unit]}): use --freq {like}, or correct them."
     else:
-        fix = "The dates have no steady step: give each series one row a period."
+        fix = _apart(ids, days, at, frequency)
     found = f"{days[at]} is not on the frequency {freq} ({name}){more}"
     faults.append(Fault(label, row, "ds", found, fix))
+
+
+def _apart(ids: pd.Categorical, days: np.ndarray, at: int, frequency: Frequency) -> str:
+    """Returns the way out for row `at`: its series has another frequency than the rest, or none."""
+    own = looks_like(days[ids.codes == ids.codes[at]])
+    if own and parse(own, days).unit != frequency.unit:
+        name = NAMES[parse(own, days).unit]
+        return f"Series '{ids[at]}' looks like {own} ({name}): forecast tables of one frequency each."
+    return "The dates have no steady step: give each series one row a period."
 
 
 def _repeated(

@@ -216,6 +216,8 @@ def _report(
     for i, day in zip(owner, days):
         listed[i] = f"{listed[i]} {day}".strip()
     gaps = np.add.reduceat(panel.filled.astype(np.int64), panel.offsets[:-1]) if panel.n else np.zeros(0, np.int64)
+    thin = (2 * gaps > panel.lengths) & (reason == "")
+    reason = np.where(thin, [f"{k} of {n} periods have no value" for k, n in zip(gaps, panel.lengths)], reason)
     since = np.where(shift > 0, date(panel.last - shift + 1).astype(str), "").astype(object)
     by = pd.Series(status).map(FORECAST_BY).to_numpy(dtype=object)
     near = short.shares(work.lengths, panel.season, engine.least(panel.season)) > 0

@@ -17,6 +17,7 @@ from planning.forecast.single import Options, forecast_panel
 
 LATEST = np.datetime64("2262-01-01")
 NO_VALUE = "no value in the history"
+REPORT = ("unique_id", "n", "status", "reason", "forecast_by", "first", "last", "gaps", "outliers", "shift_since")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def with_left_out(report: pd.DataFrame, table: pd.DataFrame, frequency: Frequenc
         gone = pd.DataFrame({"unique_id": absent, "n": 0, "status": "left_out", "reason": NO_VALUE})
         report = pd.concat([report, gone], ignore_index=True) if len(report) else gone
     report = report.sort_values("unique_id", kind="stable", ignore_index=True)
+    report = report.reindex(columns=[*REPORT, *(name for name in report.columns if name not in REPORT)])
     for name in ("reason", "forecast_by", "outliers", "shift_since"):
-        if name in report:
-            report[name] = report[name].fillna("")
-    return report.astype({"unique_id": "str", "n": "int64"})
+        report[name] = report[name].astype(object).fillna("")
+    kinds = {"unique_id": "str", "n": "int64", "gaps": "int64", "first": "datetime64[s]", "last": "datetime64[s]"}
+    return report.fillna({"gaps": 0}).astype(kinds)

@@ -154,6 +154,18 @@ def test_mixed_frequencies_are_a_fault():
     mixed = pd.concat([months(seasonal(20)), months([1, 2, 3], "b").assign(ds=pd.date_range("2026-01-03", periods=3))])
     with pytest.raises(DataError, match="not on the frequency MS"):
         forecast(mixed, horizon=2, freq="MS")
+    weeks = months(seasonal(20), "w").assign(ds=pd.date_range("2026-01-04", periods=20, freq="W"))
+    with pytest.raises(DataError, match="Series 'w' looks like W-SUN"):
+        forecast(pd.concat([months(seasonal(60)), weeks]), horizon=2, freq="MS")
+
+
+def test_a_series_of_mostly_gaps_is_told_and_reports_always_have_the_same_columns():
+    quarters = months(seasonal(20), "q").assign(ds=pd.date_range("2020-01-01", periods=20, freq="QS"))
+    report = forecasts(pd.concat([months(seasonal(60)), quarters]), horizon=2, freq="MS").report
+    assert report["reason"].tolist() == ["", "38 of 58 periods have no value"]
+    nothing = forecasts(months([np.nan] * 5), horizon=2, freq="MS")
+    assert list(nothing.report.columns) == list(report.columns) and len(nothing.frame) == 0
+    assert nothing.report["status"].tolist() == ["left_out"]
 
 
 def test_intervals_hold_on_series_they_never_saw():
