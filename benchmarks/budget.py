@@ -84,7 +84,7 @@ def dictionary(world: World) -> np.ndarray:
         for j in range(len(panel.lines)):
             usual = panel.x[r, j].mean()
             for alpha in alphas:
-                carried = carry(panel.x[r : r + 1, j : j + 1], np.array([alpha]))[0][0, :, 0]
+                carried = carry(panel.x[r : r + 1, j : j + 1], np.array([alpha]))[0, :, 0]
                 for half in halves:
                     columns.append(shape(carried, np.array(half * usual), "hill"))
                     kinds.append((j, half * usual))
@@ -235,7 +235,7 @@ def bench_fit() -> None:
         panel = build_panel(world.spend, world.outcome)
         data, _ = scaled(panel, np.arange(lines), _no_rows())
         alone = _cpu(lambda d=data: fit_form(d, "hill"), 3 if regions < 100 else 1)
-        *_, whole = ours(world)
+        *_, whole = ours(world, draws=200)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{regions * lines} cells x {periods}: {alone:.3f} s; {whole:.2f} s; {peak:.0f} MB")
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from planning.budget.curves import shape
-from planning.budget.fit import CENTRE_SD, TAU_START, TAU_WEIGHT, Fit, Scaled, Whitener, draw_fit
+from planning.budget.fit import CENTRE_SD, TAU_START, TAU_WEIGHT, Fit, Scaled, carry, draw_fit
 
-CHUNK = 1_500_000  # numbers a chunk of regions may hold at once
-MANY = 30_000_000  # above this the carry-over of all draws is the fitted one: with so many cells it is known well
+CHUNK = 300_000  # numbers a chunk of regions may hold at once
+MANY = 15_000_000  # above this all draws share the fitted carry-over and fewer sweeps do: so many cells know both well
 
 
 class _Likelihood:
@@ -23,15 +23,10 @@ class _Likelihood:
 
     def __init__(self, data: Scaled, fit: Fit, regions: slice, logit_alpha: np.ndarray) -> None:
         self.form, self.sigma = fit.form, fit.sigma[regions]
-        self.whiten = Whitener(data.base[regions], data.seen[regions], fit.rho)
-        self.y = self.whiten(data.y[regions][..., None])[..., 0]
-        self.learn, self.gather = data.learn[regions], data.gather
-        z, alpha = data.z[regions].astype(np.float32), (1 / (1 + np.exp(-logit_alpha))).astype(np.float32)[:, None, :]
-        state = np.repeat(z[None, ..., 0], len(alpha), axis=0)
-        self.carried = np.empty((z.shape[1], *state.shape[:2], z.shape[2]), np.float32)
-        for t in range(z.shape[2]):
-            state = state if t == 0 else alpha * state + (1 - alpha) * z[None, ..., t]
-            self.carried[..., t] = state.transpose(2, 0, 1)
+        self.whiten = fit.whiten.part(regions, np.float32)
+        self.y = fit.whiten.part(regions, float)(data.y[regions][..., None])[..., 0].astype(np.float32)
+        self.learn, self.gather = data.learn[regions].astype(np.float32), data.gather
+        self.carried = _carried(data.z[regions].astype(np.float32), 1 / (1 + np.exp(-logit_alpha)))
         region, line, *rest = data.rows
         inside = (region >= regions.start) & (region < regions.stop)
         self.rows = (region[inside] - regions.start, line[inside], *(v[inside] for v in rest))
@@ -60,6 +55,14 @@ class _Likelihood:
     def _project(self, fitted: np.ndarray) -> np.ndarray:
         """Take the baseline out of (draws, regions, T): the whitener works with the chains as its last axis."""
         return self.whiten(fitted.transpose(1, 2, 0)).transpose(2, 0, 1)
+
+
+def _carried(z: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return spend with each draw's carry-over (L, draws, R, T), or (L, 1, R, T) where all draws share it."""
+    wide = np.broadcast_to(z[None], (len(alpha), *z.shape))
+    flat = carry(wide.transpose(1, 0, 2, 3).reshape(len(z), -1, z.shape[2]), alpha.astype(np.float32).ravel())
+    parts = flat.reshape(len(z), z.shape[2], len(alpha), z.shape[1])
+    return np.ascontiguousarray(parts.transpose(3, 2, 0, 1))
 
 
 def _prior(theta, centre, tau):
@@ -94,8 +97,7 @@ def sample(data: Scaled, fit: Fit, draws: int, rng: np.random.Generator, *, swee
     carry_over = logit_alpha if draws * data.z.size <= MANY else fit.logit_alpha[None]
     like = [_Likelihood(data, fit, part, carry_over) for part in chunks]
     value = np.concatenate([one(theta[:, part]) for one, part in zip(like, chunks, strict=True)], axis=1)
-    # With very many cells the centres are known well and the normal approximation is closer: fewer sweeps do.
-    for turn in range(sweeps if draws * data.z.size <= MANY // 2 else sweeps // 2):
+    for turn in range(sweeps if draws * data.z.size <= MANY else sweeps // 3):
         centre, tau = _hyper(theta, fit.prior_centre, tau, rng)
         scale = (2.4 if turn % 2 else 1.0) / np.sqrt(2 * lines)
         for one, part in zip(like, chunks, strict=True):

@@ -13,7 +13,9 @@ unknowns: the cost is linear in the number of regions.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from planning.budget.curves import shape, shape_by_log_k, shape_slope
 TAU_START, TAU_WEIGHT = 0.35, 6.0  # spread of cells around their line's centre: prior value, and its weight in cells
 CENTRE_SD = np.array([1.5, 0.8])  # prior sd of a line's centre: log level, log half-saturation
 ALPHA_SD = 1.2  # prior sd of logit(alpha) around 0.3
+LOOK, HOPELESS, ROUGH = 5, 20.0, 10.0  # at this turn a form so far behind in evidence gets a tolerance so much wider
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Scaled:
     rows: tuple[np.ndarray, ...]
     gather: np.ndarray | None = None
 
+    @cached_property
+    def plain(self) -> Whitener:
+        """The baseline without autocorrelation, which all forms share."""
+        return Whitener(self.base, self.seen, 0.0)
+
 
 @dataclass
 class Fit:
@@ -53,7 +61,7 @@ class Fit:
     logit_alpha: np.ndarray
     tau: np.ndarray
     sigma: np.ndarray
-    rho: float
+    whiten: Whitener
     blocks: np.ndarray
     border: np.ndarray
     schur: np.ndarray
@@ -61,50 +69,76 @@ class Fit:
     residual: np.ndarray
     prior_centre: np.ndarray
 
+    @property
+    def rho(self) -> float:
+        """The autocorrelation of the noise."""
+        return self.whiten.rho
 
-def carry(z: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return spend with geometric carry-over and its derivative by alpha, both (R, T, L), from z (R, L, T) and alpha
-    (L,).
+
+def carry(z: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return spend with geometric carry-over (R, T, L) from z (R, L, T) and alpha (L,).
 
     Steady spend keeps its amount; the first period carries as if its spend had run before the history began.
     """
     x = np.ascontiguousarray(z.transpose(2, 0, 1))
-    out, slope = np.empty_like(x), np.zeros_like(x)
-    out[0] = x[0]
-    fresh = (1 - alpha) * x
-    for t in range(1, len(x)):
-        np.multiply(out[t - 1], alpha, out=out[t])
-        out[t] += fresh[t]
-    gap = out[:-1] - x[1:]
-    for t in range(1, len(x)):
-        np.multiply(slope[t - 1], alpha, out=slope[t])
-        slope[t] += gap[t - 1]
-    return out.transpose(1, 0, 2), slope.transpose(1, 0, 2)
+    return np.ascontiguousarray(_recursion((1 - alpha) * x, x[0], alpha).transpose(1, 0, 2))
+
+
+def carry_slope(z: np.ndarray, carried: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return the derivative of `carry` by alpha (R, T, L), given what is carried at it."""
+    gap = np.zeros((z.shape[2], z.shape[0], z.shape[1]), z.dtype)
+    gap[1:] = carried.transpose(1, 0, 2)[:-1] - z.transpose(2, 0, 1)[1:]
+    return np.ascontiguousarray(_recursion(gap, gap[0], alpha).transpose(1, 0, 2))
+
+
+def _recursion(fresh: np.ndarray, first: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return the running state alpha * state + fresh over the first axis, in the place of ``fresh``."""
+    fresh[0] = first
+    kept = np.empty_like(fresh[0])
+    for t in range(1, len(fresh)):
+        np.multiply(fresh[t - 1], alpha, out=kept)
+        fresh[t] += kept
+    return fresh
 
 
 class Whitener:
     """Takes out the baseline of every region, with AR(1) noise whitened and unseen periods left out."""
 
     def __init__(self, base: np.ndarray, seen: np.ndarray, rho: float) -> None:
-        self.rho, self.seen = rho, seen
+        self.rho, self.seen, self.whole = rho, seen, bool(seen.all())
         self.q, r = np.linalg.qr(self._filter(base))
         diagonal = np.abs(np.diagonal(r, axis1=1, axis2=2))
         # A control that says nothing new in a region must not take a direction of its own.
         self.q = self.q * (diagonal > 1e-9 * diagonal.max(axis=1, keepdims=True))[:, None, :]
 
     def _filter(self, v: np.ndarray) -> np.ndarray:
-        out = v.copy()
         if self.rho:
-            out[:, 1:] -= self.rho * v[:, :-1]
-            out[:, 0] *= np.sqrt(1 - self.rho**2)
-        return out * self.seen[..., None]
+            v, before = v.copy(), v[:, :-1]
+            v[:, 1:] -= self.rho * before
+            v[:, 0] *= np.sqrt(1 - self.rho**2)
+        return v if self.whole else np.where(self.seen[..., None], v, 0)
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
         """Return v (R, T, m) with baseline and autocorrelation taken out."""
         out = self._filter(v)
         return out - self.q @ (self.q.transpose(0, 2, 1) @ out)
 
-    @property
+    def part(self, regions: slice, kind: type) -> Whitener:
+        """Return the whitener of some regions, in another number format."""
+        out = copy(self)
+        out.q, out.seen = self.q[regions].astype(kind), self.seen[regions]
+        return out
+
+    def products(self, v: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the products of whitened columns with one another (R, m, m) and with a whitened residual (R, m).
+
+        The baseline is taken out of the small products, not of the long columns.
+        """
+        out = self._filter(v)
+        turned, inside = out.transpose(0, 2, 1), self.q.transpose(0, 2, 1) @ out
+        return turned @ out - inside.transpose(0, 2, 1) @ inside, (turned @ residual[..., None])[..., 0]
+
+    @cached_property
     def degrees(self) -> np.ndarray:
         """Return the degrees of freedom left per region."""
         return self.seen.sum(axis=1) - (np.abs(self.q).max(axis=1) > 0).sum(axis=1)
@@ -115,13 +149,13 @@ def _parts(data: Scaled, form: str, theta: np.ndarray, logit_alpha: np.ndarray, 
     alpha."""
     lines = data.z.shape[1]
     alpha = 1 / (1 + np.exp(-logit_alpha))
-    carried, slope = carry(data.z, alpha)
+    carried = carry(data.z, alpha)
     level, half = np.exp(theta[:, None, :lines]), np.exp(theta[:, None, lines:])
     level = level * data.learn[:, None, :]
     fitted = level * shape(carried, half, form)
     if not derivatives:
         return _gathered(data, fitted), None, None
-    moved = slope * (alpha * (1 - alpha))
+    moved = carry_slope(data.z, carried, alpha) * (alpha * (1 - alpha))
     own = np.concatenate([fitted, level * shape_by_log_k(carried, half, form)], axis=2)
     shared = level * shape_slope(carried, half, form) * moved
     return _gathered(data, fitted), _gathered(data, own), _gathered(data, shared)
@@ -174,11 +208,10 @@ class _System:
         """Return blocks (R, 2L, 2L), border (R, 2L, 3L), corner (3L, 3L), gradients of both, and the residual."""
         n = self.lines
         fitted, own, shared = _parts(self.data, self.form, theta, logit_alpha, True)
-        stack = self.whiten(np.concatenate([own, shared, fitted.sum(axis=2, keepdims=True)], axis=2))
-        residual = self.y - stack[..., -1]
-        jac = stack[..., :-1] / sigma[:, None, None]
-        gram = jac.transpose(0, 2, 1) @ jac
-        slope = (jac.transpose(0, 2, 1) @ (residual / sigma[:, None])[..., None])[..., 0]
+        residual = self.y - self.whiten(fitted.sum(axis=2, keepdims=True))[..., 0]
+        gram, slope = self.whiten.products(np.concatenate([own, shared], axis=2), residual)
+        gram /= (sigma**2)[:, None, None]
+        slope /= (sigma**2)[:, None]
         precision = np.repeat(tau**-2.0, n)
         blocks, border = gram[:, : 2 * n, : 2 * n].copy(), np.zeros((len(theta), 2 * n, 3 * n))
         blocks[:, np.arange(2 * n), np.arange(2 * n)] += precision
@@ -243,20 +276,30 @@ def _autocorrelation(residual: np.ndarray, seen: np.ndarray) -> float:
     return float(top / max((residual[:, :-1] ** 2 * pair).sum(), 1e-12))
 
 
-def fit_form(data: Scaled, form: str, *, spread: float | None = None, rounds: int = 40, tolerance: float = 2e-3) -> Fit:
+def fit_form(
+    data: Scaled, form: str, *, spread: float | None = None, best: Fit | None = None, rounds: int = 40,
+    tolerance: float = 2e-3,
+) -> Fit:  # fmt: skip
     """Fit one form; the noise's autocorrelation is measured in a first pass and whitened in a second when it matters.
 
     ``spread`` fixes how far cells may differ from their line's centre (large: no pooling, near zero: full pooling).
+    ``best`` is the fit of another form of the same data: its noise and whitening are shared, and a form that lies
+    hopelessly behind it is not followed to its last digit.
     """
-    first = _fit(data, form, 0.0, None, rounds, tolerance, spread)
+    if best is not None:
+        return _fit(data, form, best.whiten, None, rounds, tolerance, spread, best)
+    first = _fit(data, form, data.plain, None, rounds, tolerance, spread)
     rho = float(np.clip(_autocorrelation(first.residual, data.seen) + 1.5 / data.z.shape[2], 0.0, 0.9))
-    return _fit(data, form, rho, first, rounds, tolerance, spread) if rho > 0.12 else first
+    if rho <= 0.12:
+        return first
+    return _fit(data, form, Whitener(data.base, data.seen, rho), first, rounds, tolerance, spread)
 
 
-def _fit(data, form, rho, start: Fit | None, rounds, tolerance, spread: float | None) -> Fit:
-    whiten = Whitener(data.base, data.seen, rho)
+def _fit(
+    data, form, whiten: Whitener, start: Fit | None, rounds, tolerance, spread: float | None, best: Fit | None = None
+) -> Fit:
     lines = data.z.shape[1]
-    prior = _start(data, form, Whitener(data.base, data.seen, 0.0))
+    prior = _start(data, form, data.plain)
     system = _System(data, form, whiten, np.concatenate([np.full(lines, np.log(0.08)), np.zeros(lines)]))
     centre = prior if start is None else start.centre
     theta = np.tile(centre, (len(data.z), 1)) if start is None else start.theta
@@ -274,6 +317,9 @@ def _fit(data, form, rho, start: Fit | None, rounds, tolerance, spread: float | 
                 theta, centre, logit_alpha = trial
                 break
             size /= 3.0
+        if turn == LOOK and best is not None:
+            here = _evidence(system, theta, centre, logit_alpha, tau, sigma, blocks, schur)
+            tolerance *= ROUGH if here < best.evidence - HOPELESS else 1.0
         done = turn > 4 and size * max(np.abs(move).max(), np.abs(shared).max()) < tolerance
         sigma = _noise(residual, whiten.degrees, lines)
         tau = _spread(theta, centre, blocks, lines) if spread is None else tau
@@ -289,7 +335,7 @@ def _fit(data, form, rho, start: Fit | None, rounds, tolerance, spread: float | 
         logit_alpha,
         tau,
         sigma,
-        rho,
+        whiten,
         blocks,
         border,
         schur,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from planning.budget.chains import sample
 from planning.budget.curves import Draws
-from planning.budget.fit import Fit, Scaled, Whitener, fit_form, fitted_lines
+from planning.budget.fit import Fit, Scaled, fit_form, fitted_lines
 from planning.budget.inputs import check_cells
 from planning.budget.panel import Panel, build_panel
 from planning.errors import Fault
@@ -88,11 +88,12 @@ def fit_panel(
     if not len(used):
         return _uninformed(panel)
     data, usual = scaled(panel, used, measured)
-    fits = [fit_form(data, form, spread=pooling) for form in forms]
-    data, dropped = without_outliers(data, fits[0])
+    first = fit_form(data, forms[0], spread=pooling)
+    data, dropped = without_outliers(data, first)
     if dropped:
-        fits = [fit_form(data, form, spread=pooling) for form in forms]
+        first = fit_form(data, forms[0], spread=pooling)
         panel.warnings.append(_outlier_note(dropped))
+    fits = [first, *(fit_form(data, form, spread=pooling, best=first) for form in forms[1:])]
     weights = form_weights(fits)
     rng = np.random.default_rng(seed)
     theta, kinds = [], []
@@ -264,7 +265,7 @@ def follows_demand(data: Scaled, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     around 0; above 2.5 it follows demand and its effect is over-stated. Returns t values and the share of the spend's
     variance that trend and season explain.
     """
-    take_out = Whitener(data.base, data.seen, 0.0)
+    take_out = data.plain
     brought = fitted_lines(data, fit)
     x = data.z if data.gather is None else np.einsum("nt,rlt->rln", data.gather, data.z, optimize=True)
     t_values, season = np.zeros(x.shape[1]), np.zeros(x.shape[1])
