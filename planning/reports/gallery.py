@@ -68,7 +68,9 @@ def _page(entries: list[Entry], trends: list[tuple[str, str]]) -> str:
         lede=_lede(entries), groups=[(titles[key], rows) for key, rows in groups.items() if rows],
         flows=sorted({e.flow: record.words_of(e.flow) for e in entries}.items()),
         states=sorted(((key, words.state(key)) for key in {e.status for e in entries}), key=lambda pair: pair[1]),
-        older=Markup(_older(older)) if older else "", trends=trends, updated=_updated(entries), shown=len(shown),
+        older=Markup(_older(older)) if older else "", trends=trends,
+        compared=" ".join(href.partition("/")[0] for href, _word in trends), updated=_updated(entries),
+        shown=len(shown),
     )  # fmt: skip
 
 
@@ -148,7 +150,11 @@ def _older(entries: list[Entry]) -> str:
         "states": [[status, record.shape_of(status), words.state(status)] for status in states],
         "parameters": list(given), "runs": rows,
     }  # fmt: skip
-    # "<" is written as an escape, so that no text can end the element it stands in.
+    return _data(data)
+
+
+def _data(data: dict[str, Any]) -> str:
+    """Returns data as JSON for a page; "<" is written as an escape: no text can end the element it stands in."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -168,8 +174,10 @@ def _trends(reports: Path, entries: list[Entry]) -> list[tuple[str, str]]:
         path = reports / flow / "trends.html"
         mark = f"<!-- {len(runs)} {runs[0].id} {language.current()} {site.fingerprint()} -->"
         if not _ends_with(path, mark):
-            ids = [entry.id for entry in reversed(runs[:TREND_POINTS])]
-            site.write(path, _trend_page(flow, len(runs), shelf.numbers(reports, flow, ids)) + mark)
+            latest = runs[TREND_POINTS - 1 :: -1] if len(runs) > TREND_POINTS else runs[::-1]
+            numbers = shelf.numbers(reports, flow, [entry.id for entry in latest])
+            data = _pairs(reports / flow, latest, numbers)
+            site.write(path, _trend_page(flow, len(runs), numbers, data) + mark)
         links.append((f"{flow}/trends.html", record.words_of(flow)))
     return links
 
@@ -183,13 +191,33 @@ def _ends_with(path: Path, mark: str) -> bool:
         return False
 
 
-def _trend_page(flow: str, runs: int, numbers: dict[str, list[Number]]) -> str:
+def _pairs(folder: Path, runs: list[Entry], numbers: dict[str, list[Number]]) -> str:
+    """Returns what the page's script compares two runs from: the runs, and each number's values and texts by run."""
+    at = {entry.id: i for i, entry in enumerate(runs)}
+    rows = []
+    for points in numbers.values():
+        values: list[float | None] = [None] * len(runs)
+        texts: list[str | None] = [None] * len(runs)
+        for point in points:
+            values[at[point.run_id]], texts[at[point.run_id]] = float(f"{point.value:.7g}"), point.text
+        rows.append([points[-1].label, points[-1].step, values, texts])
+    shown = [
+        [e.id, words.moment(record.started(e.id)), e.given, [p.stem[-6:] for p in (folder / e.id).glob("diff-*.html")]]
+        for e in runs
+    ]
+    return _data({"runs": shown, "numbers": rows})
+
+
+def _trend_page(flow: str, runs: int, numbers: dict[str, list[Number]], data: str) -> str:
     """Returns the page of one flow's key numbers over its latest runs, one section a number."""
     ids = sorted({point.run_id for points in numbers.values() for point in points})
     when = {run_id: words.moment(record.started(run_id)) for run_id in ids}
     sections = [_trend(points, when) for points in numbers.values() if len(points) > 1]
     headline = _("Key numbers of {flow} over {n} runs").format(flow=record.words_of(flow), n=language.number(runs))
-    return site.render("trends.html.j2", headline, headline=headline, name=record.words_of(flow), sections=sections)
+    return site.render(
+        "trends.html.j2", headline, headline=headline, name=record.words_of(flow), sections=sections,
+        data=Markup(data), latest=TREND_POINTS,
+    )  # fmt: skip
 
 
 def _trend(points: list[Number], when: dict[str, str]) -> dict[str, Any]:

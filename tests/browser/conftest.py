@@ -61,9 +61,10 @@ def open_page(chromium, site):
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        name, _hash, anchor = name.partition("#")
         own = (site / name).as_uri()
         page.on("request", lambda request: complaints.append(request.url) if _foreign(request.url, own) else None)
-        page.goto(own)
+        page.goto(f"{own}#{anchor}" if anchor else own)
         return page
 
     yield open_

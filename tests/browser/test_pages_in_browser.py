@@ -194,6 +194,63 @@ def test_the_run_of_a_day_in_a_region_that_failed_is_found_among_the_older_ones(
     assert found.locator("a").get_attribute("href") == "replan/20260104T070000Z-000003/index.html"
 
 
+def _tick(page, run_id):
+    page.locator(f"input[value='{run_id}']").check()
+
+
+def test_two_freely_chosen_runs_of_the_gallery_are_compared(open_page, site):
+    page = open_page("index.html")
+    first, second = "20260427T070000Z-00006e", "20260425T070000Z-00006c"
+    _tick(page, first)
+    bar = page.locator(".pick")
+    assert "Tick another of the same flow" in bar.inner_text()
+    _tick(page, second)
+    assert f"planning diff {second} {first} --page" in bar.inner_text()
+    link = bar.get_by_role("link").get_attribute("href")
+    assert link == f"weekly_progress/trends.html#{second},{first}"
+    page = open_page(link)
+    assert page.locator("#pair h2").inner_text() == "25 Apr 2026 07:00\u202fUTC against 27 Apr 2026 07:00\u202fUTC"
+    assert page.locator("#pair tbody tr").inner_text().split("\t")[1:] == [
+        "Weekly progress",
+        "108 %",
+        "110 %",
+        "+1.9\u202f%",
+    ]
+    assert page.locator("#pair .given").all_inner_texts() == ["region = North", "region = Export"]
+    with page.expect_download() as waiting:
+        page.locator("#after-pair-table button").click()
+    assert waiting.value.suggested_filename == "comparison.csv"
+
+
+def test_a_third_tick_takes_the_place_of_the_first_and_two_flows_are_told_apart(open_page):
+    page = open_page("index.html")
+    for run_id in ("20260427T070000Z-00006e", "20260425T070000Z-00006c", "20260426T070000Z-00006d"):
+        _tick(page, run_id)
+    assert page.locator(".tick input:checked").count() == 2
+    assert "two flows" in page.locator(".pick").inner_text()
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator(".tick input:checked").count() == 0 and not page.locator(".pick").is_visible()
+
+
+def test_older_runs_found_by_the_search_are_compared_too(open_page):
+    page = open_page("index.html")
+    page.get_by_label("Search").fill("20260101T070000Z-000000")
+    page.locator("#more .tick input").check()
+    page.get_by_label("Search").fill("20260103T070000Z-000002")
+    page.locator("#more .tick input").check()
+    assert "#20260101T070000Z-000000,20260103T070000Z-000002" in page.locator(".pick a").get_attribute("href")
+
+
+def test_runs_that_are_not_on_the_page_are_named_with_the_command(open_page):
+    page = open_page("weekly_progress/trends.html#20250101T070000Z-0000aa,20260427T070000Z-00006e")
+    assert page.locator("#pair .gone").is_visible() and not page.locator("#pair table").is_visible()
+    assert page.locator("#pair code").inner_text() == (
+        "planning diff 20250101T070000Z-0000aa 20260427T070000Z-00006e --page"
+    )
+    assert not open_page("weekly_progress/trends.html").locator("#pair").is_visible()
+    assert not open_page("weekly_progress/trends.html#<img src=x>,b").locator("#pair").is_visible()
+
+
 def test_the_gallery_without_script_is_complete(open_page):
     page = open_page("index.html", script=False)
     assert not page.locator("form.sift").is_visible()
