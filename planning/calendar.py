@@ -72,3 +72,27 @@ def fiscal_year(day: dt.date, start_month: int = 1, pattern: str = "calendar") -
         if _year_start(year, start_month, pattern) <= day:
             return year
     raise UsageError(f"{day}: lies in no fiscal year that can be named.")
+
+
+def named_month(day: dt.date, start_month: int = 1, pattern: str = "calendar") -> dt.date:
+    """Returns the first of the month that names the period a day lies in: period 3 of a January year is March.
+
+    >>> named_month(dt.date(2027, 1, 2), 1, "4-4-5"), named_month(dt.date(2027, 1, 2))
+    (datetime.date(2026, 12, 1), datetime.date(2027, 1, 1))
+    """
+    if pattern == "calendar":
+        return day.replace(day=1)
+    year = fiscal_year(day, start_month, pattern)
+    place = sum(period.start <= day for period in fiscal_periods(year, start_month, pattern)) - 1
+    months = (year if start_month == 1 else year - 1) * 12 + start_month - 1 + place
+    return dt.date(months // 12, months % 12 + 1, 1)
+
+
+def period_named(month: dt.date, start_month: int = 1, pattern: str = "calendar") -> Period:
+    """Returns the fiscal period a month names, the other way round of `named_month`.
+
+    >>> str(period_named(dt.date(2026, 12, 1), 1, "4-4-5").end)
+    '2027-01-03'
+    """
+    year = month.year if start_month == 1 or month.month < start_month else month.year + 1
+    return fiscal_periods(year, start_month, pattern)[(month.month - start_month) % 12]

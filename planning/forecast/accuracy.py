@@ -1,7 +1,7 @@
 """Were past forecasts right: one table of forecasts beside what happened, and the measures made of it.
 
 ```
-round       unique_id  level   ds          lag  actual  naive   statistical  adjusted  lo-80 hi-80 lo-95 hi-95  scale
+round       unique_id  level   ds          lag  actual  naive   statistical  adjusted  final  lo-80 hi-80 ...  scale
 2025-12-31  North      region  2026-01-01    1  2.21e6  2.10e6       2.18e6    2.20e6  ...
 ```
 
@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, UsageError, did_you_mean
+from planning.forecast.history import History, until
 from planning.forecast.joint_forecast import JointForecast
-from planning.forecast.outlook import History, node_history, outlook, until
+from planning.forecast.outlook import node_history, outlook
 
 STEPS = ("naive", "statistical", "adjusted", "final")
 ROUND_HORIZON = 12
@@ -29,8 +30,8 @@ ALARM = 3.0  # standard errors of a sum of errors from which bias is called stea
 LEAST_ERRORS = 6
 _MAD_TO_SD = 1.2533
 
-# statistical forecast, the history it was made from, its round → the forecast after people's adjustments
-Adjust = Callable[[JointForecast, History, pd.Timestamp], JointForecast]
+# statistical forecast, the history it was made from, its round → the forecast adjusted by people, and the final one
+Adjust = Callable[[JointForecast, History, pd.Timestamp], tuple[JointForecast, JointForecast]]
 
 
 def replay(
@@ -52,13 +53,14 @@ def replay(
             joint = outlook(known, horizon)
         except DataError:
             break
-        parts.append(compare(joint, history, known, adjusted=adjust(joint, known, _day(known)) if adjust else None))
+        adjusted, final = adjust(joint, known, _day(known)) if adjust else (joint, joint)
+        parts.append(compare(joint, history, known, adjusted=adjusted, final=final))
         back += every
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
 
 
 _COLUMNS = ["round", "unique_id", "level", "ds", "lag", "actual", "naive", "statistical", "adjusted",
-            "lo-80", "hi-80", "lo-95", "hi-95", "scale"]  # fmt: skip
+            "final", "lo-80", "hi-80", "lo-95", "hi-95", "scale"]  # fmt: skip
 
 
 def _day(history: History) -> pd.Timestamp:
@@ -66,13 +68,19 @@ def _day(history: History) -> pd.Timestamp:
 
 
 def compare(
-    joint: JointForecast, history: History, known: History, adjusted: JointForecast | None = None
+    joint: JointForecast,
+    history: History,
+    known: History,
+    *,
+    adjusted: JointForecast | None = None,
+    final: JointForecast | None = None,
 ) -> pd.DataFrame:
     """Returns the rows of one round: a forecast made from `known` beside what `history` says happened."""
     frame = joint.quantile(levels=(0.1, 0.9, 0.025, 0.975))
     frame = frame.rename(columns={0.1: "lo-80", 0.9: "hi-80", 0.025: "lo-95", 0.975: "hi-95", "mean": "statistical"})
     frame["level"] = np.repeat(joint.cells["level"].to_numpy(), len(joint.periods))
     frame["adjusted"] = (adjusted or joint).mean.ravel()
+    frame["final"] = (final or adjusted or joint).mean.ravel()
     frame["round"] = _day(known)
     frame["lag"] = np.tile(np.arange(1, len(joint.periods) + 1), len(joint.cells))
     actual = node_history(history, joint.cells)

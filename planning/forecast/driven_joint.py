@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from planning.errors import DataError
 from planning.forecast import drivers as known_ahead
 from planning.forecast import effects as regression
 from planning.forecast.coherent import joint
@@ -27,29 +28,48 @@ from planning.forecast.panel import Panel
 
 @dataclass(frozen=True, eq=False)
 class DrivenJoint:
-    """joint: the forecast; effects: the table of `planning.forecast.drivers`; gain: share of past error drivers
-    saved.
+    """A joint forecast with drivers: `joint`, and `still`, the same with drivers as they were of late.
 
-    parts: bottom cells x steps x drivers, the change each driver makes to the mean against its recent mean (zero
-    where it is not used), for the decomposition of growth; `still` the forecast with drivers as they were of late.
+    effects: the table of `planning.forecast.drivers`; gain: share of past error drivers saved; names: drivers looked
+    at, kept: those used. relative: bottom cells x steps x drivers, what each driver does to the cell against its
+    recent mean (in the model's unit, zero where it is not used). ahead: the drivers' values behind it, logarithms
+    taken where `logs` says so; model: the effects; rows: bottom cell → series of the model, -1 for none.
     """
 
     joint: JointForecast
     still: JointForecast
     effects: pd.DataFrame
     gain: float
-    used: bool
     names: tuple[str, ...]
+    kept: tuple[str, ...]
     relative: np.ndarray
+    ahead: np.ndarray
+    logs: np.ndarray
     model: Effects | None = None
-    rows: np.ndarray | None = None  # bottom cell → series of the model, -1 for none
+    rows: np.ndarray | None = None
+
+    @property
+    def used(self) -> bool:
+        """True where the forecast uses a driver."""
+        return len(self.kept) > 0
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """Returns driver values (bottom cells x steps x drivers) as the model takes them.
+
+        Raises DataError for a driver that is not above zero though it was throughout.
+        """
+        bad = self.logs & (x <= 0).any(axis=(0, 1))
+        if bad.any():
+            name = self.names[int(np.flatnonzero(bad)[0])]
+            raise DataError(f"driver '{name}' is zero or below, and was above zero throughout. Correct it.")
+        return np.where(self.logs, np.log(np.where(self.logs, x, 1.0)), x)
 
     def effect_of(self, x: np.ndarray) -> np.ndarray:
         """Returns what driver values x (bottom cells x steps x drivers) do, against the drivers' recent mean."""
-        out = np.zeros(x.shape)
+        values, out = self.values(x), np.zeros(x.shape)
         for place, i in enumerate(self.rows if self.rows is not None else ()):
             if i >= 0:
-                out[place] = (x[place] - self.model.centre[i]) * self.model.beta[i]
+                out[place] = (values[place] - self.model.centre[i]) * self.model.beta[i]
         return out
 
 
@@ -63,27 +83,46 @@ def joint_with_drivers(
     spec: Any = None,
     drivers: Sequence[str],
     use: Literal["auto", "always"] = "auto",
+    held: np.ndarray | None = None,
 ) -> DrivenJoint:
     """Returns the joint forecast with the drivers' known future, used where past forecasts were better with them.
 
     history: keys, ds, y and the driver columns; future: `ds` and the driver columns, with `unique_id` (the keys
-    joined by "/") where they differ by cell. A cell that ended before the others takes no effect. Raises DataError
-    for a missing driver value, naming the dates.
+    joined by "/") where they differ by cell. held: how many recent periods a driver's future is the mean of, 0 where
+    it is known: past forecasts are judged with the same knowledge. A cell that ended before the others takes no
+    effect. Raises DataError for a missing driver value, naming the dates.
     """
     keys, names = list(keys), list(drivers)
     table = history.assign(unique_id=_joined(history, keys))
-    panel, x, ahead, logs, found, told, gain, kept = judge(table, future, names, horizon, freq, use)
-    found_used = found.take(kept)
-    listed = known_ahead.effects_table(found, names, logs, told, kept)
+    found = judge(table, future, names, horizon, freq, use, held)
+    kept = tuple(names[j] for j in found.kept)
     options = {"keys": keys, "horizon": horizon, "freq": freq, "spec": spec}
-    if not len(kept):
+    if not kept:
         plain = joint(table, **options)
-        relative = np.zeros((int(plain.bottom.sum()), horizon, len(names)))
-        return DrivenJoint(plain, plain, listed, float(gain), False, tuple(names), relative)
-    still = joint(_removed(table, panel, x, found_used), **options)
-    rows = pd.Index(panel.ids).get_indexer(_joined(still.cells[still.bottom], keys))
-    whole, relative = _put_back(still, rows, ahead, found_used)
-    return DrivenJoint(whole, still, listed, float(gain), True, tuple(names), relative, found_used, rows)
+        nothing = np.zeros((int(plain.bottom.sum()), horizon, len(names)))
+        return DrivenJoint(plain, plain, found.listed, found.gain, tuple(names), (), nothing, nothing, found.logs)
+    effects = found.effects.take(found.kept)
+    still = joint(_removed(table, found.panel, found.x, effects), **options)
+    rows = pd.Index(found.panel.ids).get_indexer(_joined(still.cells[still.bottom], keys))
+    whole, relative = _put_back(still, rows, found.ahead, effects)
+    ahead = np.where(rows[:, None, None] >= 0, found.ahead[rows], 0.0)
+    return DrivenJoint(
+        whole, still, found.listed, found.gain, tuple(names), kept, relative, ahead, found.logs, effects, rows
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Drivers on the panel: x beside its values, ahead (series x steps x drivers), effects, and which are kept."""
+
+    panel: Panel
+    x: np.ndarray
+    ahead: np.ndarray
+    logs: np.ndarray
+    effects: Effects
+    listed: pd.DataFrame
+    gain: float
+    kept: np.ndarray
 
 
 def judge(
@@ -93,26 +132,24 @@ def judge(
     horizon: int,
     freq: str = "MS",
     use: Literal["auto", "always"] = "auto",
-) -> tuple[Panel, np.ndarray, np.ndarray, np.ndarray, Effects, np.ndarray, float, np.ndarray]:
-    """Returns panel, drivers now and ahead, which are logarithms, effects, which are told, gain, and which are used."""
+    held: np.ndarray | None = None,
+) -> Judged:
+    """Returns the drivers' effects and which of them helped past forecasts (all of them with use "always")."""
     frequency = parse(freq, table["ds"].to_numpy().astype("datetime64[D]"))
     panel = Panel.of_frame(table[["unique_id", "ds", "y"]], frequency)
     panel = panel.take(panel.last == panel.last.max())
     x, ahead, logs = known_ahead.arrange(panel, table, future, names, horizon, frequency)
     found = regression.fit(panel, x)
-    told = np.abs(found.pooled) > known_ahead.TOLD * found.pooled_se
-    gain = known_ahead.backtest(panel, x, told, horizon) if use == "auto" and told.any() else np.nan
-    kept = np.arange(len(names)) if use == "always" else np.flatnonzero(told & bool(gain > 0))
-    return panel, x, ahead, logs, found, told, float(gain), kept
+    choice = known_ahead.choose(panel, x, found, horizon, use=use, held=held)
+    listed = known_ahead.effects_table(found, names, logs, choice)
+    return Judged(panel, x, ahead, logs, found, listed, choice.gain, choice.kept)
 
 
 def undriven(plain: JointForecast) -> DrivenJoint:
     """Returns a joint forecast made without drivers in the same form."""
     nothing = np.zeros((int(plain.bottom.sum()), len(plain.periods), 0))
-    return DrivenJoint(plain, plain, pd.DataFrame(columns=EFFECTS), float("nan"), False, (), nothing)
-
-
-EFFECTS = ("driver", "kind", "effect", "lo", "hi", "spread", "series", "told", "used")
+    listed = pd.DataFrame(columns=known_ahead.EFFECTS)
+    return DrivenJoint(plain, plain, listed, float("nan"), (), (), nothing, nothing, np.zeros(0, dtype=bool))
 
 
 def _joined(frame: pd.DataFrame, keys: list[str]) -> pd.Series:

@@ -3,15 +3,15 @@
 ```
 history   unique_id  ds          y      price  promotion          future   unique_id  ds          price  promotion
           N01        2026-12-01  412.0   9.90        0.0                   N01        2027-01-01   9.50        1.0
-effects   driver  kind        effect  lo     hi     spread  series  told  used
-          price   elasticity   -1.52  -1.60  -1.44    0.31      40  True  True
+effects   driver  kind        effect  lo     hi     spread  series  told  gain  used
+          price   elasticity   -1.52  -1.60  -1.44    0.31      40  True  0.21  True
 ```
 
 A driver above zero throughout enters as its logarithm (kind `elasticity`: 1 % more of it changes y by `effect` %);
 any other one as it is (kind `per_unit`: one more of it changes y by the factor exp(effect)). The history is taken
 to what it would have been with its drivers as they were of late, forecast like any other, and the future drivers'
-effect is put back. Drivers are used only where past forecasts with them were better than without; `used` in the
-effects says so.
+effect is put back. A driver is used only where past forecasts with it were better than without; `used` in the
+effects says so, `gain` the share of past error it saved beside the others.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from planning.forecast.table import check_options, check_reach, empty_frame, wit
 
 ID, DS, Y = "unique_id", "ds", "y"
 TOLD = 1.645  # standard errors from zero at which an effect counts as told
-JUDGED_SERIES = 100
+JUDGED_SERIES = 48
 ROUNDS = 2
 _NAMED = 3
 _Z80 = 1.2816
@@ -117,15 +117,14 @@ def forecast_with_drivers(
     check_reach(panel, options)
     x, ahead, logs = arrange(panel, history, future, names, horizon, frequency)
     found = regression.fit(panel, x)
-    told = np.abs(found.pooled) > TOLD * found.pooled_se
-    gain = backtest(panel, x, told, horizon, jobs=jobs) if use == "auto" and told.any() else np.nan
-    kept = np.arange(len(names)) if use == "always" else np.flatnonzero(told & bool(gain > 0))
-    used = found.take(kept)
-    frame, report = _forecast(panel, x, ahead, used if len(kept) else None, options)
-    listed = effects_table(found, names, logs, told, kept)
+    choice = choose(panel, x, found, horizon, use=use, jobs=jobs)
+    used = found.take(choice.kept)
+    frame, report = _forecast(panel, x, ahead, used if len(choice.kept) else None, options)
     report = with_left_out(report, table, frequency)
     model = Model(panel, tuple(names), logs, used, ahead)
-    return Driven(frame if len(frame) else empty_frame(options), report, listed, float(gain), bool(len(kept)), model)
+    frame = frame if len(frame) else empty_frame(options)
+    listed = effects_table(found, names, logs, choice)
+    return Driven(frame, report, listed, choice.gain, len(choice.kept) > 0, model)
 
 
 # ---- drivers on the panel's grid ------------------------------------------------------------------------------------
@@ -251,38 +250,99 @@ def without(panel: Panel, x: np.ndarray, found: Effects) -> Panel:
     return dataclasses.replace(panel, flat=flat)
 
 
-def backtest(panel: Panel, x: np.ndarray, told: np.ndarray, horizon: int, *, jobs: int | None = None) -> float:
-    """Returns the share by which drivers lower the error of past forecasts; negative where they raise it.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Which drivers are used (`kept`, positions), and by what share they lowered the error of past forecasts (gain).
 
-    Two rounds, one and two horizons back, effects estimated anew from what was known then, on at most 100 series long
-    enough; error: mean absolute over the mean absolute change of the series. NaN where no series is long enough.
-    A gain within one standard error of zero (over series) counts as none.
+    told: effects that can be told from zero; gains: what each of them saved beside the others. NaN: not judged.
     """
-    least = engine.least(panel.season) + 2 * panel.season
-    rows = np.flatnonzero(panel.lengths >= horizon + least)
-    if not len(rows):
-        return float("nan")
-    rows = rows[:: -(-len(rows) // JUDGED_SERIES)]
-    sub = panel.take(rows)
-    xs = np.concatenate([x[panel.offsets[i] : panel.offsets[i + 1]] for i in rows])
-    plain, driven = np.zeros(sub.n), np.zeros(sub.n)
-    for k in range(1, ROUNDS + 1):
-        back = k * horizon
-        if k > 1 and sub.lengths.min() < back + least:
+
+    kept: np.ndarray
+    gain: float
+    told: np.ndarray
+    gains: np.ndarray
+
+
+def choose(
+    panel: Panel,
+    x: np.ndarray,
+    found: Effects,
+    horizon: int,
+    *,
+    use: Literal["auto", "always"] = "auto",
+    held: np.ndarray | None = None,
+    jobs: int | None = None,
+) -> Choice:
+    """Returns the drivers that helped past forecasts: told from zero, of use beside the others, and of use together.
+
+    Two rounds, one and two horizons back, effects estimated anew from what was known then, on some dozen series long
+    enough; error: mean absolute over the mean absolute change of the series. Together they must lower it by more than
+    one standard error (over series). held: see `joint_with_drivers`. use "always" keeps all without judging.
+    """
+    p = x.shape[1]
+    told = np.abs(found.pooled) > TOLD * found.pooled_se
+    nothing = Choice(np.arange(p) if use == "always" else np.zeros(0, int), float("nan"), told, np.full(p, np.nan))
+    every = np.flatnonzero(told)
+    judged = _judged_rows(panel, horizon)
+    if use == "always" or not len(every) or not len(judged):
+        return nothing
+    sub = panel.take(judged)
+    xs = np.concatenate([x[panel.offsets[i] : panel.offsets[i + 1]] for i in judged])
+    held = np.zeros(p, int) if held is None else np.asarray(held)
+    sets = [every[:0], every] + [np.setdiff1d(every, [j]) for j in every if len(every) > 1]
+    errors = _errors(sub, xs, sets, horizon, held, jobs)
+    gains = np.full(p, np.nan)
+    for place, j in enumerate(every):
+        gains[j] = _gain(sub, errors[2 + place] if len(every) > 1 else errors[0], errors[1], strict=False)
+    kept = every[gains[every] > 0]
+    if len(kept) < len(every):
+        errors = [errors[0], _errors(sub, xs, [kept], horizon, held, jobs)[0] if len(kept) else errors[0]]
+    gain = _gain(sub, errors[0], errors[1])
+    return Choice(kept if gain > 0 else kept[:0], gain, told, gains)
+
+
+def _judged_rows(panel: Panel, horizon: int) -> np.ndarray:
+    rows = np.flatnonzero(panel.lengths >= horizon + _least(panel))
+    return rows[:: -(-len(rows) // JUDGED_SERIES)] if len(rows) else rows
+
+
+def _least(panel: Panel) -> int:
+    return engine.least(panel.season) + 2 * panel.season
+
+
+def _errors(
+    panel: Panel, x: np.ndarray, sets: Sequence[np.ndarray], horizon: int, held: np.ndarray, jobs: int | None
+) -> list[np.ndarray]:
+    """Returns the absolute error of past forecasts of each series, with each set of drivers."""
+    out = [np.zeros(panel.n) for _ in sets]
+    for back in horizon * np.arange(1, ROUNDS + 1):
+        if back > horizon and panel.lengths.min() < back + _least(panel):
             break
-        found = regression.fit(sub, xs, back=back).take(np.flatnonzero(told))
-        real = engine.actuals(sub, horizon, [back])[0]
-        old = engine.fit(sub, horizon, [back], jobs=jobs).forecasts[0]
-        new = engine.fit(without(sub, xs, found), horizon, [back], jobs=jobs).forecasts[0]
-        for i in range(sub.n):
-            start = sub.offsets[i + 1] - back
-            new[i] = found.add(i, new[i], xs[start : start + horizon])
-        plain += np.nanmean(np.abs(real - old), axis=1)
-        driven += np.nanmean(np.abs(real - new), axis=1)
-    return _gain(sub, plain, driven)
+        found = regression.fit(panel, x, back=int(back))
+        ahead = _as_known(panel, x, int(back), horizon, held)
+        real = engine.actuals(panel, horizon, [back])[0]
+        for place, drivers in enumerate(sets):
+            used = found.take(drivers)
+            base = without(panel, x, used) if len(drivers) else panel
+            made = engine.fit(base, horizon, [back], jobs=jobs).forecasts[0]
+            if len(drivers):
+                made = np.stack([used.add(i, made[i], ahead[i]) for i in range(panel.n)])
+            out[place] += np.nanmean(np.abs(real - made), axis=1)
+    return out
 
 
-def _gain(panel: Panel, plain: np.ndarray, driven: np.ndarray) -> float:
+def _as_known(panel: Panel, x: np.ndarray, back: int, horizon: int, held: np.ndarray) -> np.ndarray:
+    """Returns the drivers of the steps after a past origin as they would have been known: as they came, or held."""
+    starts = panel.offsets[1:] - back
+    ahead = np.stack([x[start : start + horizon] for start in starts])
+    for j in np.flatnonzero(held):
+        for i, start in enumerate(starts):
+            ahead[i, :, j] = x[max(panel.offsets[i], start - held[j]) : start, j].mean()
+    return ahead
+
+
+def _gain(panel: Panel, plain: np.ndarray, driven: np.ndarray, *, strict: bool = True) -> float:
+    """Returns the share by which the error fell; a fall within one standard error counts as none where `strict`."""
     scale = np.array([np.abs(np.diff(panel.series(i))).mean() for i in range(panel.n)])
     ok = np.isfinite(plain) & np.isfinite(driven) & (scale > 0)
     if not ok.any() or plain[ok].sum() == 0:
@@ -291,7 +351,7 @@ def _gain(panel: Panel, plain: np.ndarray, driven: np.ndarray) -> float:
     gain = a - b
     error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
     share = float(gain.mean() / a.mean())
-    return share if abs(gain.mean()) > error else min(share, 0.0)
+    return share if not strict or abs(gain.mean()) > error else min(share, 0.0)
 
 
 def _forecast(
@@ -330,16 +390,17 @@ def _z(column: str) -> float:
     return -z if side == "lo" else z
 
 
-def effects_table(
-    found: Effects, names: Sequence[str], logs: np.ndarray, told: np.ndarray, kept: np.ndarray
-) -> pd.DataFrame:
+EFFECTS = ("driver", "kind", "effect", "lo", "hi", "spread", "series", "told", "gain", "used")
+
+
+def effects_table(found: Effects, names: Sequence[str], logs: np.ndarray, choice: Choice) -> pd.DataFrame:
     """Returns the effects as drawn in the module's text, 80 % intervals."""
     half = _Z80 * found.pooled_se
     return pd.DataFrame({
         "driver": list(names), "kind": np.where(logs, "elasticity", "per_unit"), "effect": found.pooled,
         "lo": found.pooled - half, "hi": found.pooled + half, "spread": found.spread, "series": int(found.own.sum()),
-        "told": told, "used": np.isin(np.arange(len(names)), kept),
-    })  # fmt: skip
+        "told": choice.told, "gain": choice.gains, "used": np.isin(np.arange(len(names)), choice.kept),
+    })[list(EFFECTS)]  # fmt: skip
 
 
 def what_if(driven: Driven, future: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from planning.forecast import workdays
+from planning.forecast.history import joined
 from planning.forecast.joint_forecast import TOTAL
 from planning.forecast.outlook import Outlook, year_months
 
@@ -27,35 +28,42 @@ def parts(look: Outlook) -> pd.DataFrame:
     periods = driven.joint.periods
     columns = np.flatnonzero(periods.isin(year_months(look.year, look.start_month)))
     plan = driven.joint.mean[driven.joint.bottom][:, columns]
-    moved = driven.relative[:, columns] - driven.effect_of(_before(look, periods[columns]))
+    before = periods[columns] - pd.DateOffset(years=look.year - look.last_year)
+    moved = driven.relative[:, columns] - driven.effect_of(_paths(look, before))
     each = (plan[:, :, None] * -np.expm1(-moved)).sum(axis=(0, 1))
-    rows = [(TREND, float(total["change"] - each.sum())), *zip(driven.names, map(float, each))]
+    used = [name in driven.kept for name in driven.names]
+    rows = [(TREND, float(total["change"] - each.sum()))]
+    rows += [(name, float(change)) for name, change, use in zip(driven.names, each, used) if use]
     frame = pd.DataFrame(rows, columns=["part", "change"])
     last = float(total["last_year"])
     return frame.assign(share=frame["change"] / last if last > 0 else np.nan)
 
 
-def _before(look: Outlook, months: pd.DatetimeIndex) -> np.ndarray:
-    """Returns the logarithm of working days in the same months of the last full year, bottom cells x steps x 1."""
-    years = look.year - look.last_year
-    then = months - pd.DateOffset(years=years)
-    cells = look.driven.joint.cells[look.driven.joint.bottom]
-    days = workdays.by_cell(cells, look.history.keys, look.history.calendar, then)
-    wide = days[workdays.COLUMN].to_numpy().reshape(len(cells), len(then))
-    return np.log(wide)[:, :, None]
+def _paths(look: Outlook, months: pd.DatetimeIndex) -> np.ndarray:
+    """Returns what the drivers were in past months, bottom cells x months x drivers."""
+    joint = look.driven.joint
+    cells = joined(joint.cells[joint.bottom], joint.keys)
+    return look.history.paths.take(look.driven.names).of(cells, months)
 
 
-def days_apart(look: Outlook) -> float:
-    """Returns how many working days more the plan year has than the last full year, as cells weigh in the total."""
-    cells = look.driven.joint.cells[look.driven.joint.bottom]
-    counts = []
-    for year in (look.year, look.last_year):
-        months = year_months(year, look.start_month)
-        days = workdays.by_cell(cells, look.history.keys, look.history.calendar, months)
-        counts.append(days[workdays.COLUMN].to_numpy().reshape(len(cells), len(months)).sum(axis=1))
-    weight = np.maximum(look.driven.joint.mean[look.driven.joint.bottom].sum(axis=1), 0.0)
-    gap = counts[0] - counts[1]
-    return float(gap @ weight / weight.sum()) if weight.sum() > 0 else float(gap.mean())
+def apart(look: Outlook) -> pd.DataFrame:
+    """Returns how the plan year's drivers differ from the last full year's, as cells weigh in the total.
+
+    Rows `driver, then, now` of the drivers the forecast uses: working days are the year's sum, others its mean.
+    """
+    driven, rows = look.driven, []
+    months = driven.joint.periods[driven.joint.periods.isin(year_months(look.year, look.start_month))]
+    columns = np.flatnonzero(driven.joint.periods.isin(months))
+    weight = np.maximum(driven.joint.mean[driven.joint.bottom][:, columns].sum(axis=1), 0.0)
+    weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(weight), 1.0 / len(weight))
+    before = _paths(look, months - pd.DateOffset(years=look.year - look.last_year))
+    ahead = np.where(driven.logs, np.exp(driven.ahead[:, columns]), driven.ahead[:, columns])
+    for j, name in enumerate(driven.names):
+        if name in driven.kept:
+            then, now = (float(weight @ x[:, :, j].mean(axis=1)) for x in (before, ahead))
+            size = len(months) if name == workdays.COLUMN else 1
+            rows.append((name, then * size, now * size))
+    return pd.DataFrame(rows, columns=["driver", "then", "now"])
 
 
 def bridge(look: Outlook) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 ```
 adjustments   adjustment_id  author  made_on  <keys>  from  to  percent  amount  reason  evidence  expires
-listed        adjustment_id  author  reason   place   from  to  asked (money)    status
+listed        adjustment_id  author  reason  evidence  place   from  to  asked (money)    status
 ```
 
 `percent` is in per cent of the statistical forecast (5 = 5 % up), or as the key `unit="share"` says in 0-1;
@@ -23,17 +23,23 @@ from planning.errors import DataError
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.outlook import Outlook
 
-LISTED = ["adjustment_id", "author", "reason", "place", "from", "to", "asked", "status"]
-STATUSES = ("applied", "no_such_cell", "outside", "expired", "made_later", "nothing_asked")
+LISTED = ["adjustment_id", "author", "reason", "evidence", "place", "from", "to", "asked", "status"]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The statistical forecast, the adjusted one, and every adjustment with what it asked and what became of it."""
+    """The forecast step by step: statistical, adjusted by people (`listed`), final with what management fixed.
+
+    final: the adjusted forecast with the locks (`fixed`, see `locks`); held: the statistical one with them, which is
+    what targets start from: they count adjustments at what such adjustments were worth.
+    """
 
     statistical: JointForecast
     adjusted: JointForecast
     listed: pd.DataFrame
+    final: JointForecast
+    held: JointForecast
+    fixed: pd.DataFrame
 
     @property
     def applied(self) -> pd.DataFrame:
@@ -57,14 +63,14 @@ def adjust(
     Raises DataError for an adjustment that ends before it starts.
     """
     if adjustments is None or adjustments.empty:
-        return Judged(joint, joint, pd.DataFrame(columns=LISTED))
+        return _unlocked(joint, joint, pd.DataFrame(columns=LISTED))
     low = np.flatnonzero(joint.bottom)
     cells, base = joint.cells.iloc[low], joint.mean[low]
     change = np.zeros(base.shape)
     listed = []
     for row in adjustments.to_dict("records"):
-        inside, steps = _reach(row, cells, joint)
-        status = _status(row, inside, steps, made_by)
+        inside, steps = reach(row, cells, joint)
+        status = row_status(row, inside, steps, made_by)
         asked = np.zeros((len(inside), len(steps)))
         if status == "applied":
             asked = _asked(row, base[np.ix_(inside, steps)], joint.periods[steps], unit)
@@ -73,7 +79,11 @@ def adjust(
         listed.append(_listed(row, joint.keys, float(asked.sum()), status))
     table = pd.DataFrame(listed, columns=LISTED)
     table = table.sort_values(["from", "adjustment_id"], kind="stable").reset_index(drop=True)
-    return Judged(joint, _changed(joint, base, change), table)
+    return _unlocked(joint, _changed(joint, base, change), table)
+
+
+def _unlocked(joint: JointForecast, adjusted: JointForecast, listed: pd.DataFrame) -> Judged:
+    return Judged(joint, adjusted, listed, adjusted, joint, pd.DataFrame())
 
 
 def of_outlook(look: Outlook, adjustments: pd.DataFrame | None) -> Judged | None:
@@ -97,22 +107,22 @@ def _changed(joint: JointForecast, base: np.ndarray, change: np.ndarray) -> Join
     return dataclasses.replace(moved, errors=errors)._rebuilt(moved.mean, errors)
 
 
-def _reach(row: dict, cells: pd.DataFrame, joint: JointForecast) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which bottom cells and which steps an adjustment is about."""
+def reach(row: dict, cells: pd.DataFrame, joint: JointForecast) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which bottom cells and which steps an adjustment, or a lock, is about."""
     inside = np.ones(len(cells), dtype=bool)
-    for key in joint.keys:
-        if _text(row, key):
-            inside &= (cells[key].astype("str") == _text(row, key)).to_numpy()
+    for name in joint.keys:
+        if row_text(row, name):
+            inside &= (cells[name].astype("str") == row_text(row, name)).to_numpy()
     start, end = pd.Timestamp(row["from"]), pd.Timestamp(row["to"])
     if end < start:
-        raise DataError(
-            f"adjustment {_text(row, 'adjustment_id')}: ends {end:%Y-%m-%d}, before it starts. Swap from and to."
-        )
+        name = row_text(row, "adjustment_id") or row_text(row, "lock_id")
+        raise DataError(f"{name}: ends {end:%Y-%m-%d}, before it starts. Swap from and to.")
     steps = (joint.periods + pd.offsets.MonthEnd(0) >= start) & (joint.periods <= end)
     return np.flatnonzero(inside), np.flatnonzero(steps)
 
 
-def _status(row: dict, inside: np.ndarray, steps: np.ndarray, made_by: pd.Timestamp | None) -> str:
+def row_status(row: dict, inside: np.ndarray, steps: np.ndarray, made_by: pd.Timestamp | None) -> str:
+    """Returns what becomes of an adjustment or a lock: applied, no_such_cell, outside, made_later or expired."""
     if not len(inside):
         return "no_such_cell"
     if not len(steps):
@@ -149,11 +159,13 @@ def _covered(row: dict, periods: pd.DatetimeIndex) -> float:
 
 
 def _listed(row: dict, keys: tuple[str, ...], asked: float, status: str) -> list:
-    place = "/".join(_text(row, key) for key in keys if _text(row, key)) or "total"
-    return [_text(row, "adjustment_id"), _text(row, "author"), _text(row, "reason"), place,
+    place = "/".join(row_text(row, key) for key in keys if row_text(row, key)) or "total"
+    return [row_text(row, "adjustment_id"), row_text(row, "author"), row_text(row, "reason"),
+            row_text(row, "evidence"), place,
             pd.Timestamp(row["from"]), pd.Timestamp(row["to"]), asked, status]  # fmt: skip
 
 
-def _text(row: dict, name: str) -> str:
+def row_text(row: dict, name: str) -> str:
+    """Returns a value of a row as text, "" where it is empty."""
     value = row.get(name)
     return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value).strip()

@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from planning.forecast import accuracy, judgement, snapshots
+from planning.forecast.history import History
 from planning.forecast.joint_forecast import TOTAL, JointForecast
-from planning.forecast.outlook import History, levels, node_history, settled
+from planning.forecast.locks import fix
+from planning.forecast.outlook import levels, node_history, settled
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def gather(
     root: str | Path,
     history: History,
     adjustments: pd.DataFrame | None = None,
+    locks: pd.DataFrame | None = None,
     *,
     rounds: int = 8,
     every: int = 3,
@@ -54,23 +57,25 @@ def gather(
 ) -> Past:
     """Returns all rounds that can be judged: kept forecasts whose months are over, and `rounds` made again.
 
-    A round made again uses what was known then only, people's adjustments of that time included (by the day they were
-    made). Rounds of a day for which a forecast was kept are not made again.
+    A round made again uses what was known then only, people's adjustments and management's locks of that time included
+    (by the day they were made). Rounds of a day for which a forecast was kept are not made again.
     """
     names = (TOTAL, *("/".join(level) for level in levels(history.keys)), "/".join(history.keys))
     actual = node_history(history, _nodes(history))
     kept = snapshots.rounds(root, actual)
 
-    def adjust(joint: JointForecast, _known: History, day: pd.Timestamp) -> JointForecast:
-        return judgement.adjust(joint, adjustments, made_by=day).adjusted
+    def adjust(joint: JointForecast, known: History, day: pd.Timestamp) -> tuple[JointForecast, JointForecast]:
+        judged = judgement.adjust(joint, adjustments, made_by=day)
+        if locks is None:
+            return judged.adjusted, judged.adjusted
+        over = node_history(known, joint.cells)
+        return judged.adjusted, fix(judged.adjusted, locks, made_by=day, actual=over).joint
 
     again = accuracy.replay(settled(history, horizon), rounds=rounds, every=every, horizon=horizon, adjust=adjust)
     if len(kept) and len(again):
         again = again[~again["round"].isin(kept["round"])]
     parts = [part for part in (kept, again) if len(part)]
     rows = pd.concat(parts, ignore_index=True) if parts else again
-    if "final" in rows:
-        rows = rows.drop(columns="final")
     rows = rows[rows["actual"].notna()] if len(rows) else rows
     listed = _listed(root, history)
     count = [part["round"].nunique() if len(part) else 0 for part in (kept, again)]

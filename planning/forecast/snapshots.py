@@ -7,12 +7,17 @@ forecasts/2026-12-31/            the first forecast made from the data of that d
               forecast.parquet   unique_id, level, keys, ds, lag, naive, statistical, adjusted, final, bands, scale
               history.parquet    keys, ds, y: the sales it was made from
               adjustments.parquet  what people asked for and what became of it
+              locks.parquet      what management fixed, and what the forecast was before
+              drivers.parquet    unique_id, ds and the drivers it counted with, where it used any
               joint/             the statistical joint forecast, for chances and sums
 ```
 
 A folder that exists is never written to again: it is made under another name, then renamed, and the rename is refused
 where the name is taken. Equal numbers are not stored twice. `naive`, `statistical`, `adjusted` and `final` are all
 kept; `final` differs from `adjusted` only where management fixed a figure.
+
+A snapshot is what was known and said at its time. A forecast made as of a past day, with later sales in the table, was
+made with hindsight and is not kept: such rounds are made again when accuracy is measured, and counted apart.
 """
 
 from __future__ import annotations
@@ -34,9 +39,9 @@ import pandas as pd
 from planning import files
 from planning.errors import DataError, UsageError
 from planning.forecast.accuracy import compare
+from planning.forecast.history import History
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.judgement import Judged
-from planning.forecast.outlook import History
 
 FOLDER = "forecasts"
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.(\d+))?\Z")
@@ -61,6 +66,11 @@ class Snapshot:
         """Returns the sales it was made from, `keys, ds, y`."""
         return pd.read_parquet(self.path / "history.parquet")
 
+    def drivers(self) -> pd.DataFrame | None:
+        """Returns the drivers it counted with, `unique_id, ds` and one column a driver; None without any."""
+        path = self.path / "drivers.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
+
     def joint(self) -> JointForecast:
         """Returns the statistical joint forecast."""
         return JointForecast.load(self.path / "joint")
@@ -71,11 +81,10 @@ def as_of_day(history: History) -> pd.Timestamp:
     return (history.last + pd.offsets.MonthEnd(0)).normalize()
 
 
-def frame_of(judged: Judged, history: History, final: JointForecast | None = None) -> pd.DataFrame:
+def frame_of(judged: Judged, history: History) -> pd.DataFrame:
     """Returns what a snapshot keeps of a forecast, one row a node and month."""
-    rows = compare(judged.statistical, history, history, adjusted=judged.adjusted)
+    rows = compare(judged.statistical, history, history, adjusted=judged.adjusted, final=judged.final)
     rows = rows.drop(columns=["actual", "round"])
-    rows["final"] = (final or judged.adjusted).mean.ravel()
     cells = judged.statistical.cells
     rows = rows.merge(cells[["unique_id", *judged.statistical.keys]], on="unique_id", how="left")
     first = ["unique_id", "level", *judged.statistical.keys, "ds", "lag", "naive", "statistical", "adjusted", "final"]
@@ -88,7 +97,6 @@ def keep(
     history: History,
     *,
     year: int | None = None,
-    final: JointForecast | None = None,
     inputs: dict[str, str] | None = None,
     seed: int | None = None,
 ) -> Snapshot:
@@ -98,11 +106,16 @@ def keep(
     be written.
     """
     folder = Path(root) / FOLDER
-    frame = frame_of(judged, history, final)
+    if history.hindsight:
+        raise UsageError(
+            f"a forecast as of {as_of_day(history):%Y-%m-%d} was made with later sales at hand and is no snapshot of "
+            "that day. Leave as_of out to keep a forecast."
+        )
+    frame = frame_of(judged, history)
     as_of = as_of_day(history)
     earlier = [one for one in listed(root) if one.as_of == as_of]
     for one in reversed(earlier):
-        if _same(one.frame(), frame):
+        if same(one.frame(), frame):
             return one
     revision = max((one.revision for one in earlier), default=0) + 1
     temporary = folder / f".{secrets.token_hex(6)}.partial"
@@ -154,6 +167,10 @@ def _write(folder: Path, judged: Judged, history: History, frame: pd.DataFrame, 
     files.write_table(folder / "forecast.parquet", frame)
     files.write_table(folder / "history.parquet", history.whole)
     files.write_table(folder / "adjustments.parquet", judged.listed)
+    if len(judged.fixed):
+        files.write_table(folder / "locks.parquet", judged.fixed)
+    if history.paths is not None and history.drivers:
+        files.write_table(folder / "drivers.parquet", _drivers(judged, history))
     judged.statistical.save(folder / "joint")
     hashes = {
         path.relative_to(folder).as_posix(): files.sha256_file(path)
@@ -165,7 +182,15 @@ def _write(folder: Path, judged: Judged, history: History, frame: pd.DataFrame, 
     return manifest
 
 
-def _same(old: pd.DataFrame, new: pd.DataFrame) -> bool:
+def _drivers(judged: Judged, history: History) -> pd.DataFrame:
+    """Returns the drivers the forecast used, past months and those ahead, held ones as they were taken to be."""
+    paths = history.paths.take(history.drivers)
+    past = paths.past(history.last)
+    ahead = paths.ahead(history.last, len(judged.statistical.periods), past["unique_id"].unique())
+    return pd.concat([past, ahead], ignore_index=True)
+
+
+def same(old: pd.DataFrame, new: pd.DataFrame) -> bool:
     """Tells whether two forecasts hold the same numbers."""
     if list(old.columns) != list(new.columns) or len(old) != len(new):
         return False
@@ -198,10 +223,22 @@ def _manifest(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def before(root: str | Path, as_of: pd.Timestamp) -> Snapshot | None:
-    """Returns the latest snapshot made from data before `as_of`; None without one."""
-    earlier = [one for one in listed(root) if one.as_of < as_of]
-    return earlier[-1] if earlier else None
+def last_other(root: str | Path, judged: Judged, history: History) -> Snapshot | None:
+    """Returns the latest snapshot of this day or an earlier one whose numbers are not these; None without one.
+
+    Snapshots by other keys or in another currency cannot be compared and are passed over.
+    """
+    day, frame = as_of_day(history), None
+    for one in reversed(listed(root)):
+        alike = tuple(one.manifest["keys"]) == history.keys and one.manifest["currency"] == history.currency
+        if one.as_of > day or not alike:
+            continue
+        if one.as_of < day:
+            return one
+        frame = frame_of(judged, history) if frame is None else frame
+        if not same(one.frame(), frame):
+            return one
+    return None
 
 
 def check(snapshot: Snapshot) -> None:

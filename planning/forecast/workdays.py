@@ -1,9 +1,9 @@
-"""Working days of a month by region, from public holidays: the one driver every company knows years ahead."""
+"""Working days of a period by region, from public holidays: the one driver every company knows years ahead."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,17 +11,12 @@ import pandas as pd
 from planning.errors import ConfigError
 
 COLUMN = "working_days"
+DAY = np.timedelta64(1, "D")
 
 
 @functools.lru_cache(maxsize=64)
-def working_days(code: str, first: int, last: int) -> pd.Series:
-    """Returns the working days (Monday to Friday, no public holiday) of each month of the years first to last.
-
-    code: a country ("DE") or country-state ("DE-BY"). Raises ConfigError for an unknown one.
-
-    >>> int(working_days("DE", 2027, 2027).loc["2027-05-01"])
-    19
-    """
+def _open(code: str, first: int, last: int) -> np.ndarray:
+    """Returns how many working days lie before each day from 1 January of `first` to the end of `last`."""
     import holidays
 
     country, _sep, part = code.partition("-")
@@ -29,30 +24,40 @@ def working_days(code: str, first: int, last: int) -> pd.Series:
         closed = holidays.country_holidays(country, subdiv=part or None, years=range(first, last + 1))
     except (NotImplementedError, KeyError) as error:
         raise ConfigError(f"calendar: '{code}' names no country or state. Write one such as DE or DE-BY.") from error
-    days = pd.date_range(f"{first}-01-01", f"{last}-12-31", freq="D")
-    free = pd.DatetimeIndex(sorted(closed)) if closed else pd.DatetimeIndex([])
-    worked = np.asarray(days.day_of_week < 5) & ~days.isin(free)
-    return pd.Series(worked, index=days.to_period("M").to_timestamp()).groupby(level=0).sum().astype(float)
+    days = np.arange(np.datetime64(f"{first}-01-01"), np.datetime64(f"{last + 1}-01-01"))
+    worked = np.is_busday(days, holidays=np.array(sorted(closed), dtype="datetime64[D]"))
+    return np.concatenate([[0.0], np.cumsum(worked)])
 
 
-def by_cell(
-    cells: pd.DataFrame, keys: Sequence[str], calendar: Mapping[str, str], months: pd.DatetimeIndex
-) -> pd.DataFrame:
-    """Returns `unique_id, ds, working_days` of each cell and month.
+def between(code: str, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Returns the working days (Monday to Friday, no public holiday) from each start to its end, both included.
 
-    cells: the key columns, one row a cell. calendar: region → code, "" for all regions without one of their own; a cell
-    without any code is taken to work in all of them alike (the mean).
+    code: a country ("DE") or country-state ("DE-BY"). Raises ConfigError for an unknown one.
+
+    >>> between("DE", np.array(["2027-05-01"], "datetime64[D]"), np.array(["2027-05-31"], "datetime64[D]"))
+    array([19.])
     """
-    codes = sorted(set(calendar.values()))
-    table = {code: working_days(code, months[0].year, months[-1].year).reindex(months).to_numpy() for code in codes}
-    usual = calendar.get("", "")
+    starts, ends = starts.astype("datetime64[D]"), ends.astype("datetime64[D]")
+    if not len(starts):
+        return np.zeros(0)
+    first, last = (int(str(day)[:4]) for day in (starts.min(), ends.max()))
+    before, origin = _open(code, first, last), np.datetime64(f"{first}-01-01")
+    return before[(ends - origin + DAY).astype(int)] - before[(starts - origin).astype(int)]
+
+
+def by_region(
+    regions: pd.Series | None, cells: int, calendar: Mapping[str, str], starts: np.ndarray, ends: np.ndarray
+) -> np.ndarray:
+    """Returns working days, cells x periods.
+
+    regions: the region of each cell, None without one. calendar: region → code, "" for all regions without one of
+    their own; a cell without any code is taken to work in all of them alike (the mean).
+    """
+    table = {code: between(code, starts, ends) for code in sorted(set(calendar.values()))}
     mean = np.mean(list(table.values()), axis=0)
-    parts = []
-    for row in cells[list(keys)].astype("str").drop_duplicates().itertuples(index=False):
-        code = calendar.get(getattr(row, "region", ""), usual)
-        days = table.get(code, mean)
-        parts.append(pd.DataFrame({"unique_id": "/".join(row), "ds": months, COLUMN: days}))
-    return pd.concat(parts, ignore_index=True)
+    usual = calendar.get("", "")
+    codes = [usual] * cells if regions is None else [calendar.get(str(region), usual) for region in regions]
+    return np.stack([table.get(code, mean) for code in codes]) if codes else np.zeros((0, len(starts)))
 
 
 def calendar_of(settings) -> dict[str, str]:

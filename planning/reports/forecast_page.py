@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from planning import charts, files, language
-from planning.forecast import accuracy, changes, growth_parts, outlook, sentences, snapshots
-from planning.forecast import driver_sentences as words
-from planning.forecast.changes import PARTS, Changes
+from planning.forecast import accuracy, changes, outlook, sentences, snapshots
+from planning.forecast import judgement_sentences as people
+from planning.forecast.changes import Changes
 from planning.forecast.judgement import Judged
 from planning.forecast.outlook import Outlook
 
@@ -103,30 +103,6 @@ def _growth_by(step: Any, look: Outlook, level: str) -> Any:
     )  # fmt: skip
 
 
-def show_drivers(step: Any, look: Outlook) -> Any:
-    """What the growth is made of: trend and working days, with the effect and how it was judged."""
-    if look.refused:
-        return None
-    if not look.driven.used:
-        if look.driven.names:
-            step.left_out(words.drivers_unused(), len(look.driven.names))
-        return step.cannot_tell(*words.drivers_unknown())
-    rows, gap = growth_parts.parts(look), growth_parts.days_apart(look)
-    effect = look.driven.effects.iloc[0].to_dict()
-    step.finding("drivers", *words.finding_parts(rows, gap, effect, look.driven.gain))
-    frame = growth_parts.bridge(look)
-    names = words.part_names() | words.year_names(look.year, look.last_year)
-    frame["label"] = frame["label"].map(names)
-    alt = words.alt_parts(rows, look.history.currency)
-    shown = step.chart("drivers", charts.targets.bridge, frame, alt=alt, currency=look.history.currency)
-    table = look.driven.effects.assign(driver=[words.part_names().get(name, name) for name in look.driven.names])
-    table = table[["driver", "effect", "lo", "hi", "spread", "series"]]
-    formats = dict.fromkeys(["effect", "lo", "hi", "spread"], "ratio")
-    step.tabulate("effects", table, headings=words.effect_headings(), formats=formats)
-    step.cannot_tell(*words.drivers_unknown())
-    return shown
-
-
 def show_cells(step: Any, look: Outlook) -> Any:
     """The largest cells as small fans."""
     if look.refused:
@@ -189,33 +165,35 @@ def show_left_out(step: Any, look: Outlook) -> Any:
     return step.left_out(sentences.cells_without(), len(missing), share=len(missing) / max(len(series), 1))
 
 
-def keep(step: Any, look: Outlook, judged: Judged | None) -> Any:
-    """Keeps the joint forecast for later notebooks, and a snapshot in forecasts/ for the accuracy of later rounds."""
-    if look.refused:
-        return None
-    if step.parameters.keep:
-        inputs = {name: files.sha256_frame(frame) for name, frame in (("sales", look.history.whole),)}
-        inputs["adjustments"] = files.sha256_frame(judged.listed)
-        snapshots.keep(step.root, judged, look.history, year=look.year, inputs=inputs, seed=step.seed)
-    return step.save("joint", look.joint)
-
-
 def show_adjusted(step: Any, look: Outlook, judged: Judged) -> Any:
-    """The step from the statistical to the adjusted forecast, every adjustment with what became of it."""
+    """The steps from statistical to adjusted to final, with what became of every adjustment and fixed figure."""
     if look.refused:
         return None
-    before, after = outlook.year_total(judged.statistical, look), outlook.year_total(judged.adjusted, look)
-    applied = judged.applied
-    step.finding("adjusted", *sentences.finding_adjusted(before, after, len(applied), look.year, look.history.currency))
+    joints = {"statistical": judged.statistical, "adjusted": judged.adjusted, "final": judged.final}
+    totals = {name: outlook.year_total(joint, look) for name, joint in joints.items()}
+    before, after, currency = totals["statistical"], totals["adjusted"], look.history.currency
+    step.finding("adjusted", *people.finding_adjusted(before, after, len(judged.applied), look.year, currency))
+    shown = step.tabulate(
+        "steps", people.steps_shown(totals), headings=people.step_headings(look.year),
+        formats={"expected": "money", "change": "money"},
+    )  # fmt: skip
     rows = judged.listed[~judged.listed["status"].isin(["outside", "expired"])].reset_index(drop=True)
     over = len(judged.listed) - len(rows)
     if over:
-        step.left_out(sentences.adjustments_over(), over)
-    rows["status"] = rows["status"].map(sentences.adjusted_status)
-    if rows.empty:
-        return None
-    formats = {"from": "date", "to": "date", "asked": "money"}
-    return step.tabulate("adjustments", rows, headings=sentences.adjustment_headings(), formats=formats)
+        step.left_out(people.adjustments_over(), over)
+    if len(rows):
+        _listed(step, "adjustments", rows, people.adjustment_headings(), {"asked": "money"})
+    if len(judged.fixed):
+        holding = judged.fixed[judged.fixed["status"] == "applied"]
+        if len(holding):
+            step.finding("fixed", *people.finding_fixed(holding, currency))
+        _listed(step, "fixed", judged.fixed, people.lock_headings(), {"before": "money", "amount": "money"})
+    return shown
+
+
+def _listed(step: Any, name: str, rows: pd.DataFrame, headings: dict[str, str], formats: dict[str, str]) -> Any:
+    rows = rows.assign(status=rows["status"].map(people.status_text))
+    return step.tabulate(name, rows, headings=headings, formats={"from": "date", "to": "date"} | formats)
 
 
 def show_changes(step: Any, look: Outlook, found: Changes | None) -> Any:
@@ -224,16 +202,37 @@ def show_changes(step: Any, look: Outlook, found: Changes | None) -> Any:
         return None
     currency = look.history.currency
     if found is None:
-        return step.finding("changes", *sentences.finding_changes(None, None, currency))
-    total = found.total
-    step.finding("changes", *sentences.finding_changes(total, found.then, currency))
-    names = {part: sentences.change_part(part, found.revised_history) for part in PARTS}
-    alt = sentences.alt_changes(list(names.values()), [total[part] for part in PARTS], currency)
-    frame = changes.bridge(found)
-    frame["label"] = frame["label"].map(names | sentences.change_labels())
-    shown = step.chart("changes", charts.targets.bridge, frame, alt=alt, currency=currency)
+        return step.finding("changes", *people.finding_first())
+    total, parts = found.total, found.parts
+    shown = step.finding("changes", *people.finding_changes(total, found.then, currency))
+    if parts:
+        names = {part: people.change_part(part) for part in parts}
+        alt = people.alt_changes(list(names.values()), [total[part] for part in parts], currency)
+        frame = changes.bridge(found)
+        frame["label"] = frame["label"].map(names | people.change_labels())
+        shown = step.chart("changes", charts.targets.bridge, frame, alt=alt, currency=currency)
     table = found.table.reindex(found.table["change"].abs().sort_values(ascending=False, kind="stable").index)
     table = table.assign(level=table["level"].map(sentences.level_name)).reset_index(drop=True)
-    formats = dict.fromkeys(["then", "now", "change", *PARTS, "surprise"], "money")
-    step.tabulate("changes_table", table, headings=sentences.change_headings(), formats=formats, details=True)
+    table = table[["unique_id", "level", "then", "now", "change", *parts, "surprise"]]
+    formats = dict.fromkeys(["then", "now", "change", *parts, "surprise"], "money")
+    headings = people.change_headings()
+    step.tabulate("changes_table", table, headings={name: headings[name] for name in table}, formats=formats,
+                  details=True)  # fmt: skip
     return shown
+
+
+def keep(step: Any, look: Outlook, judged: Judged | None) -> Any:
+    """Hands the joint forecast to later notebooks, and keeps a snapshot in forecasts/ for the accuracy of later rounds.
+
+    What is handed on is the statistical forecast with the figures management fixed; targets count adjustments at
+    what such adjustments were worth. A forecast made with hindsight is not kept, which the page says.
+    """
+    if look.refused:
+        return None
+    if look.history.hindsight:
+        step.finding("not_kept", *people.not_kept(snapshots.as_of_day(look.history)))
+    elif step.parameters.keep:
+        inputs = {"sales": files.sha256_frame(look.history.whole), "adjustments": files.sha256_frame(judged.listed)}
+        inputs["locks"] = files.sha256_frame(judged.fixed)
+        snapshots.keep(step.root, judged, look.history, year=look.year, inputs=inputs, seed=step.seed)
+    return step.save("joint", judged.held)

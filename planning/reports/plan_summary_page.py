@@ -101,12 +101,10 @@ def show_forecast(step: Any, parts: Parts) -> Any:
     if section is None or sales is None or not step.has("demand_forecast", "joint"):
         return None
     from planning.forecast import outlook
+    from planning.forecast.history import history_from
 
     settings, joint = step.settings, step.result("demand_forecast", "joint")
-    history = outlook.history_of(
-        sales, by=settings.plan.by, currency=parts.currency, rates=dict(settings.rates), as_of=settings.plan.as_of
-    )
-    frame = outlook.fan_frame(joint, outlook.node_history(history, joint.cells), ["total"])
+    frame = outlook.fan_frame(joint, outlook.node_history(history_from(sales, settings), joint.cells), ["total"])
     step.finding("forecast", *section)
     last = frame.loc[frame["actual"].notna(), "actual"].iloc[-1]
     first = frame[frame["mean"].notna()].iloc[0]

@@ -74,6 +74,7 @@ def table_name(name: str) -> str:
         "products": _("Products"), "people": _("People"), "assignments": _("Assignments"), "spend": _("Spend"),
         "spend_lines": _("Spend lines"), "pilots": _("Pilots"), "judged_response": _("Judged responses"),
         "market": _("Market"), "capacity": _("Capacity limits"), "adjustments": _("Adjustments"),
+        "locks": _("Fixed forecasts"), "driver_plan": _("Planned prices and promotions"),
         "confirmations": _("Confirmations"), "priorities": _("Priorities"), "targets": _("Targets of last year"),
     }  # fmt: skip
     return known.get(name, name)
@@ -161,6 +162,10 @@ def without_table(name: str) -> tuple[str, str] | None:
         "adjustments": (
             _("What planners know that the past does not"),
             _("Log their changes with reason and author in [sources.adjustments]."),
+        ),
+        "driver_plan": (
+            _("What the prices and promotions planned will sell"),
+            _("Write price and promotion of each month ahead into [sources.driver_plan]."),
         ),
         "people": (_("What each person can carry"), _("List people with start dates and roles in [sources.people].")),
         "targets": (_("How last year's targets were met"), _("Add last year's targets in [sources.targets].")),

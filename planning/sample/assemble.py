@@ -39,6 +39,8 @@ def generate(seed: int = 0, scale: float = 1.0) -> Company:
     parts = _add_sales(company, seed)
     _add_people_and_deals(company, seed, scale)
     _add_plans(company, seed, parts["total"])
+    company["locks"] = plans.locks(parts["total"])
+    company["driver_plan"] = plans.driver_plan(seed, parts["price"])
     return company
 
 

@@ -13,8 +13,8 @@ from planning.sample.assemble import generate
 
 TABLES = (
     "sales", "deals", "stage_history", "accounts", "products", "people", "assignments", "spend", "outcome",
-    "spend_lines", "pilots", "judged_response", "market", "capacity", "adjustments", "confirmations", "priorities",
-    "targets",
+    "spend_lines", "pilots", "judged_response", "market", "capacity", "adjustments", "locks", "driver_plan",
+    "confirmations", "priorities", "targets",
 )  # fmt: skip
 MARKER = "truth/sample.json"  # says that the folder was written here and may be written again
 KEPT = (".gitkeep", ".gitignore")

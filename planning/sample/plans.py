@@ -21,6 +21,7 @@ EVENT_SD = 0.040
 REASON_TEXT = ("new account", "price rise", "campaign", "competitor weak", "delivery backlog", "key account grows")
 EVIDENCE = ("order letter", "framework contract", "talk with buyer", "none", "none", "market report")
 OVER_ASSIGNMENT = 1.05
+PRICE_PLAN = np.array([0.025, 0.015, -0.020, 0.030, 0.030])  # by line, from April of the plan year
 REQUESTS = (  # author, role, made on, (region, line, customer type), from, to, percent, amount, (reason, evidence)
     ("Product manager Pumps", "Product manager", "11-20", (None, "Pumps", None), "04-01", "12-31", 2.0, None,
      ("price rise", "price list")),
@@ -88,6 +89,42 @@ def adjustments(past: pd.DataFrame) -> pd.DataFrame:
     names = ["adjustment_id", *columns, "expires"]
     ahead["amount"] = ahead["amount"].astype(float)
     return pd.concat([log[names].astype({"customer_type": object}), ahead[names]], ignore_index=True)
+
+
+def locks(total: np.ndarray) -> pd.DataFrame:
+    """Return the table `locks`: what management has fixed for the plan year, one framework contract."""
+    sold = yearly(total, PLAN_YEAR - 1)[REGIONS.index("Export"), LINES.index("Service")].sum()
+    return pd.DataFrame([{
+        "lock_id": "L001", "author": "Managing director", "role": "Management", "made_on": pd.Timestamp("2026-12-11"),
+        "region": "Export", "line": "Service", "customer_type": None, "from": pd.Timestamp(PLAN_YEAR, 1, 1),
+        "to": pd.Timestamp(PLAN_YEAR, 12, 31), "amount": float(np.round(1.06 * sold, -4)),
+        "reason": "framework contract", "evidence": "contract of 11 December",
+        "expires": pd.Timestamp(PLAN_YEAR, 12, 31),
+    }])  # fmt: skip
+
+
+def driver_plan(seed: int, price: np.ndarray) -> pd.DataFrame:
+    """Return the table `driver_plan`: prices and promotions of the plan year, and a path without promotions.
+
+    price: realised price against January 2021, region x line x month. Prices stay as they were at the end of the last
+    year until the rise of April; promotions as in the years before, about two a year, none for Service.
+    """
+    rng = stream(seed, "driver_plan")
+    months = pd.date_range(f"{PLAN_YEAR}-01-01", periods=12, freq="MS")
+    parts = []
+    for r, region in enumerate(REGIONS):
+        for k, line in enumerate(LINES):
+            level = price[r, k, -3:].mean() * np.where(months.month < 4, 1.0, 1.0 + PRICE_PLAN[k])
+            promotion = np.zeros(12)
+            if line != "Service":
+                promotion[rng.choice(12, size=2, replace=False)] = rng.choice([0.5, 0.75, 1.0], size=2)
+            parts.append(pd.DataFrame({
+                "scenario": None, "ds": months, "region": region, "line": line, "customer_type": None,
+                "price_index": np.round(level, 4), "promotion": promotion,
+            }))  # fmt: skip
+    other = {"scenario": "no promotions", "ds": months, "region": None, "line": None, "customer_type": None}
+    parts.append(pd.DataFrame(other | {"price_index": np.nan, "promotion": 0.0}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def yearly(total: np.ndarray, year: int) -> np.ndarray:

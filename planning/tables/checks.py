@@ -30,6 +30,7 @@ ORDERED = {
     "pilots": [("from", "to", "span")],
     "capacity": [("from", "to", "span")],
     "adjustments": [("from", "to", "span")],
+    "locks": [("from", "to", "span")],
 }
 
 

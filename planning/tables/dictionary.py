@@ -28,6 +28,8 @@ TITLES = {
     "market": "Market potential / 市场",
     "capacity": "Limits of supply, cash and headcount / 产能与资源限制",
     "adjustments": "Planners' adjustments / 人工调整",
+    "locks": "Forecasts that management fixes / 管理层固定的预测",
+    "driver_plan": "Prices and promotions planned / 价格与促销计划",
     "confirmations": "Answers of the departments / 部门确认",
     "priorities": "Priorities / 优先级",
     "targets": "Targets and quotas of earlier years / 历史目标",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, did_you_mean
+from planning.forecast import locks
 from planning.forecast.joint_forecast import JointForecast
 from planning.targets.history import Panel
 
@@ -141,7 +142,8 @@ def adjust(
         )
     shifted = joint.shifted(change)
     applied = pd.DataFrame(listed, columns=APPLIED)
-    return Adjusted(_widened(shifted, change * (sd / weight if weight > 0 else 0.0)), applied, weight, sd, rows, log)
+    widened = _widened(shifted, change * (sd / weight if weight > 0 else 0.0))
+    return Adjusted(locks.again(widened), applied, weight, sd, rows, log)  # what management fixed stays fixed
 
 
 def past_log(

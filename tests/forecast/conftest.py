@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 def company():
     from made_sales import sales
 
-    from planning.forecast.outlook import history_of
+    from planning.forecast.history import history_of
 
     return history_of(sales())
 

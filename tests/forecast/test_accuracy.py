@@ -8,7 +8,7 @@ import pytest
 
 from planning.errors import UsageError
 from planning.forecast import accuracy
-from planning.forecast.outlook import until
+from planning.forecast.history import until
 
 
 def rows(n=8, seed=0) -> pd.DataFrame:

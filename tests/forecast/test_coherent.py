@@ -144,8 +144,18 @@ def test_forecasts_are_not_negative_where_history_is_not():
     assert made.draws(50, 1).min() >= 0
 
 
+def test_degrees_of_freedom_are_those_of_the_spread_of_overlapping_sums():
+    rng, back, h = np.random.default_rng(4), 6 + 2 * np.arange(20), 6
+    weights = coherent.recency(back, 4)
+    steps = rng.normal(size=(20_000, back.max() + 1))
+    sums = np.stack([steps[:, b - h : b].sum(axis=1) for b in back], axis=1)
+    squares = (sums**2) @ weights
+    assert coherent.freedom(back, weights, h) == pytest.approx(2 * squares.mean() ** 2 / squares.var(), rel=0.04)
+    assert coherent.freedom(back[:1], np.ones(1), h) == 4.0
+
+
 def test_past_origins_meet_every_month():
-    back, stride = coherent.past_origins(441, 12, 12)
-    assert len(back) <= 60 and np.gcd(stride, 12) == 1
+    back = coherent.past_origins(441, 12, 12)
+    assert len(back) <= 60 and np.gcd(np.diff(back)[0], 12) == 1
     assert set(back % 12) == set(range(12))
     assert back[0] == 12 and back[-1] <= 441 - 24

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_sales import sales
 
-from planning.errors import DataError
-from planning.forecast import changes, past, snapshots
+from planning.errors import DataError, UsageError
+from planning.forecast import changes, locks, past, snapshots
+from planning.forecast.driven_joint import undriven
+from planning.forecast.history import history_of, until
 from planning.forecast.judgement import adjust
-from planning.forecast.outlook import node_history, outlook, until, year_months
+from planning.forecast.outlook import Outlook, node_history, outlook
 
 
 @pytest.fixture(scope="module")
@@ -78,27 +82,65 @@ def test_rounds_hold_only_months_that_are_over(workspace, company, ahead):
     assert (rows["round"] == pd.Timestamp("2026-09-30")).all() and rows["actual"].notna().all()
 
 
+def look_of(history, joint):
+    return Outlook(history, 2027, 2026, joint, None, node_history(history, joint.cells), driven=undriven(joint))
+
+
 def test_what_changed_adds_up_and_an_unchanged_history_is_said(workspace, company, ahead):
     judged = adjust(ahead, None)
-    found = changes.since(snapshots.before(workspace, pd.Timestamp("2026-12-31")), judged, company, year_months(2027))
-    parts = found.table[list(changes.PARTS)].sum(axis=1)
-    assert np.allclose(parts, found.table["change"])
-    assert found.total["revised"] == pytest.approx(0.0, abs=1e-6)
-    assert not found.revised_history
+    found = changes.since(snapshots.last_other(workspace, judged, company), judged, look_of(company, ahead))
+    assert np.allclose(found.table[list(changes.PARTS)].sum(axis=1), found.table["change"])
+    assert found.total["revised"] == 0 and found.total["drivers"] == 0
+    assert found.total["method"] == pytest.approx(0.0, abs=1e-6) and found.parts == ["sales_since"]
     bridge = changes.bridge(found)
-    assert bridge["after"].iloc[-1] == pytest.approx(bridge["after"].iloc[-2])
+    assert bridge["after"].iloc[-1] == pytest.approx(bridge["after"].iloc[-2], rel=1e-4)
 
 
 def test_a_revised_past_is_told_from_a_changed_method(workspace, company, ahead):
     revised = company.whole.assign(y=company.whole["y"] * np.where(company.whole["ds"] == "2025-05-01", 2.0, 1.0))
-    history = type(company)(revised, revised, company.series, company.keys, company.currency)
-    found = changes.since(snapshots.listed(workspace)[0], adjust(ahead, None), history, year_months(2027))
-    assert found.revised_history and abs(found.total["revised"]) > 0
+    history = dataclasses.replace(company, frame=revised, whole=revised)
+    found = changes.since(snapshots.listed(workspace)[0], adjust(ahead, None), look_of(history, ahead))
+    assert abs(found.total["revised"]) > 1 and found.total["method"] == pytest.approx(0.0, abs=1e-6)
+    other = dataclasses.replace(ahead, mean=1.1 * ahead.mean)
+    kept = snapshots.keep(workspace, adjust(other, None), company)
+    found = changes.since(kept, adjust(ahead, None), look_of(company, ahead))
+    assert found.parts == ["method"] and np.isnan(found.total["surprise"])
+    assert found.total["method"] == pytest.approx(-0.1 * ahead.mean[0].sum())
 
 
-def test_without_an_earlier_snapshot_there_is_nothing_to_compare(tmp_path, company, ahead):
-    assert snapshots.before(tmp_path, pd.Timestamp("2026-12-31")) is None
-    assert changes.since(None, adjust(ahead, None), company, year_months(2027)) is None
+def test_people_and_fixed_figures_are_parts_of_the_change(workspace, company, ahead):
+    row = {"from": pd.Timestamp("2027-01-01"), "to": pd.Timestamp("2027-12-31"), "author": "B", "reason": "r"}
+    asked = pd.DataFrame([row | {"adjustment_id": "A", "region": "North", "percent": 5.0}])
+    fixed = pd.DataFrame([row | {"lock_id": "L", "region": "South", "amount": 50_000.0}])
+    look = look_of(company, ahead)
+    judged = locks.of_outlook(look, adjust(ahead, asked), fixed)
+    found = changes.since(snapshots.listed(workspace)[0], judged, look)
+    north, south = (ahead.mean[ahead.cells["unique_id"] == name].sum() for name in ("North", "South"))
+    assert found.total["adjustments"] == pytest.approx(0.05 * north)
+    assert found.total["fixed"] == pytest.approx(50_000 - south)
+    assert found.total["now"] == pytest.approx(judged.final.mean[0].sum())
+
+
+def test_a_snapshot_of_the_same_day_with_other_numbers_is_the_last_one(workspace, company, ahead):
+    judged = adjust(ahead, None)
+    assert snapshots.last_other(workspace, judged, company).as_of == pd.Timestamp("2026-09-30")
+    snapshots.keep(workspace, judged, company)
+    assert snapshots.last_other(workspace, judged, company).as_of == pd.Timestamp("2026-09-30")
+    other = adjust(dataclasses.replace(ahead, mean=1.1 * ahead.mean), None)
+    assert snapshots.last_other(workspace, other, company).as_of == pd.Timestamp("2026-12-31")
+
+
+def test_without_a_comparable_snapshot_there_is_nothing_to_compare(tmp_path, workspace, company, ahead):
+    assert snapshots.last_other(tmp_path / "empty", adjust(ahead, None), company) is None
+    dollars = dataclasses.replace(company, currency="USD")
+    assert snapshots.last_other(workspace, adjust(ahead, None), dollars) is None
+
+
+def test_a_forecast_made_with_hindsight_is_no_snapshot(tmp_path, ahead):
+    known = history_of(sales(), as_of=pd.Timestamp("2026-09-30").date())
+    with pytest.raises(UsageError, match="as of 2026-09-30 was made with later sales at hand"):
+        snapshots.keep(tmp_path, adjust(outlook(known, 15), None), known)
+    assert snapshots.listed(tmp_path) == []
 
 
 def test_kept_rounds_come_before_rounds_made_again(workspace, company):
