@@ -66,7 +66,7 @@ def _page(entries: list[Entry], trends: list[tuple[str, str]]) -> str:
     return site.render(
         "gallery.html.j2", _("Planning runs"), headline=_headline(entries, len(open_failures)),
         lede=_lede(entries), groups=[(titles[key], rows) for key, rows in groups.items() if rows],
-        flows=sorted({e.flow: record.words_of(e.flow) for e in entries}.items()),
+        flows=[(flow, record.words_of(flow)) for flow in sorted({e.flow for e in entries})],
         states=sorted(((key, words.state(key)) for key in {e.status for e in entries}), key=lambda pair: pair[1]),
         older=Markup(_older(older)) if older else "", trends=trends,
         compared=" ".join(href.partition("/")[0] for href, _word in trends), updated=_updated(entries),
@@ -135,22 +135,18 @@ def _updated(entries: list[Entry]) -> str:
 
 
 def _older(entries: list[Entry]) -> str:
-    """Returns older runs as data for the page's search: flows, states and parameters once, a short row a run."""
-    flows, states, given = {}, {}, {}
+    """Returns older runs as data for the page's search: each kind (flow, state, parameters) once, a short row a run."""
+    kinds: dict[tuple[str, str, str], int] = {}
+    rows = []
     for entry in entries:
-        flows.setdefault(entry.flow, len(flows))
-        states.setdefault(entry.status, len(states))
-        given.setdefault(entry.given, len(given))
-    rows = [
-        [e.id, flows[e.flow], states[e.status], given[e.given], e.line[:100] if e.failed else e.key[2] if e.key else ""]
-        for e in entries
+        kind = kinds.setdefault((entry.flow, entry.status, entry.given), len(kinds))
+        text = entry.line[:100] if entry.failed else entry.key[2] if entry.key else ""
+        rows.append([f"{entry.id[2:8]}{entry.id[9:15]}{entry.id[17:]}", kind, text])  # 20270108T061204Z-4be19c
+    told = [
+        [flow, record.words_of(flow), status, record.shape_of(status), words.state(status), given]
+        for flow, status, given in kinds
     ]
-    data = {
-        "flows": [[flow, record.words_of(flow)] for flow in flows],
-        "states": [[status, record.shape_of(status), words.state(status)] for status in states],
-        "parameters": list(given), "runs": rows,
-    }  # fmt: skip
-    return _data(data)
+    return _data({"kinds": told, "runs": rows})
 
 
 def _data(data: dict[str, Any]) -> str:

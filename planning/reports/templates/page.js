@@ -72,22 +72,27 @@
       (!want.state || want.state === state) && (!want.flow || want.flow === flow) && (!want.from || day >= want.from) &&
       (!want.to || day <= want.to) && want.q.toLowerCase().split(/\s+/).every(word => text.includes(word));
 
+    // A run there: its id without century and punctuation, its kind, its text.
+    const idOf = run => `20${run[0].slice(0, 6)}T${run[0].slice(6, 12)}Z-${run[0].slice(12)}`;
+    const dayOf = run => `20${run[0].slice(0, 2)}-${run[0].slice(2, 4)}-${run[0].slice(4, 6)}`;
+
     function entry(run) {
+      const [flow, flowWords, , shape, stateWords, given] = older.kinds[run[1]];
       const li = document.createElement("li"), state = document.createElement("span"), what = document.createElement("div");
       const title = document.createElement("h3"), link = document.createElement("a"), note = document.createElement("p");
       const when = document.createElement("div");
-      state.className = "is is-" + older.states[run[2]][1];
-      state.textContent = older.states[run[2]][2];
-      link.href = older.flows[run[1]][0] + "/" + run[0] + "/index.html";
-      link.textContent = older.flows[run[1]][1];
-      note.textContent = [run[4], older.parameters[run[3]]].filter(Boolean).join(" · ");
+      state.className = "is is-" + shape;
+      state.textContent = stateWords;
+      link.href = flow + "/" + idOf(run) + "/index.html";
+      link.textContent = flowWords;
+      note.textContent = [run[2], given].filter(Boolean).join(" · ");
       what.className = "what";
       title.append(link);
       what.append(title, note);
       when.className = "when";
-      when.textContent = run[0].slice(0, 4) + "-" + run[0].slice(4, 6) + "-" + run[0].slice(6, 8) + " " + run[0].slice(9, 11) + ":" + run[0].slice(11, 13);
+      when.textContent = `${dayOf(run)} ${run[0].slice(6, 8)}:${run[0].slice(8, 10)}`;
       li.append(state, what, when);
-      box(li, older.flows[run[1]][0], run[0]);
+      box(li, flow, idOf(run));
       return li;
     }
 
@@ -104,9 +109,9 @@
       if (older) {
         total += older.runs.length;
         const found = !asked ? [] : older.runs.filter(run => {
-          const day = run[0].slice(0, 4) + "-" + run[0].slice(4, 6) + "-" + run[0].slice(6, 8);
-          const text = (run[0] + " " + older.flows[run[1]].join(" ") + " " + older.parameters[run[3]] + " " + run[4] + " " + older.states[run[2]][2]).toLowerCase();
-          return fits(want, older.states[run[2]][0], older.flows[run[1]][0], day, text);
+          const [flow, flowWords, state, , stateWords, given] = older.kinds[run[1]];
+          const text = [idOf(run), flow, flowWords, given, run[2], stateWords].join(" ").toLowerCase();
+          return fits(want, state, flow, dayOf(run), text);
         });
         place.replaceChildren(...found.slice(0, 200).map(entry));
         document.getElementById("more").hidden = !found.length;
