@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from planning.deals.winmodel import Fit, fit
 
@@ -59,7 +59,7 @@ def _predict(model: Fit, codes: np.ndarray, won: np.ndarray, learn: np.ndarray, 
 def score_held_out(eta: np.ndarray, won: np.ndarray) -> HeldOut:
     """Scores held-out log-odds against what happened."""
     auc, error = delong(eta, won)
-    z = stats.norm.ppf(0.95)
+    z = special.ndtri(0.95)
     loss = float(np.mean(np.logaddexp(0, eta) - won * eta))
     rate = won.mean()
     base = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
