@@ -26,6 +26,7 @@ def read_levels(text: str) -> tuple[float, ...]:
 @click.option("--levels", default="80,95", show_default=True, help="Per cents of outcomes the intervals hold.")
 @click.option("--by", metavar="KEYS", help="Key columns in place of unique_id, such as state,region: coherent results.")
 @click.option("--spec", help='Aggregates beside total and cells, with --by: "state; purpose; state,purpose".')
+@click.option("--sums", metavar="QS,YS", help="Quarters and years too, with --by: months added up, in out.QS.csv.")
 @click.option("--drivers", type=click.Path(path_type=Path), metavar="FUTURE", help="Driver columns for the horizon.")
 @click.option("--draws", type=click.IntRange(min=1), help="So many joint draws of all nodes, with --by.")
 @click.option("--draws-out", type=click.Path(path_type=Path), metavar="DIR", help="Where draws.npy goes.")
@@ -36,13 +37,13 @@ def read_levels(text: str) -> tuple[float, ...]:
 @click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT")
 @click.option("--jobs", type=click.IntRange(min=1), help="Threads or processes.  [default: one a processor]")
 @common.guarded
-def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_out, seed, fill, clean,
+def command(source, horizon, freq, out, levels, by, spec, sums, drivers, draws, draws_out, seed, fill, clean,
             global_model, engine, jobs, as_json):  # fmt: skip
     """Forecast series with intervals.
 
     INPUT has unique_id, ds, y (an empty y is a gap): CSV, Parquet, .xlsx, or a folder of Parquet parts. OUT gets a
     row per series and step: unique_id, ds, mean, lo-80, hi-80, lo-95, hi-95; out.report.csv beside it names every
-    series.
+    series. Other text columns with one value a series (region, line) tell which are alike: short ones borrow from them.
 
     \b
     planning forecast sales.csv --horizon 12 --freq MS --out forecast.csv
@@ -54,11 +55,12 @@ def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_
         if path is not None and not path.exists():
             raise UsageError(f"{path}: there is no such file or folder. Check the path.")
     options = {"horizon": horizon, "freq": freq, "levels": read_levels(levels), "fill": fill}
-    _go_together(by, spec, draws, draws_out, drivers, engine)
+    _go_together(by, spec, sums, draws, draws_out, drivers, engine)
     if by:
         from planning.forecast.coherent_table import coherent_file
 
         extra = {"by": by.split(","), "spec": spec, "drivers": drivers, "draws": draws or 0, "draws_out": draws_out}
+        extra["sums"] = [name.strip().upper() for name in sums.split(",")] if sums else ()
         result = coherent_file(source, out, **extra, seed=seed, **options)
     elif drivers:
         from planning.forecast.driven_table import driven_file
@@ -72,9 +74,9 @@ def command(source, horizon, freq, out, levels, by, spec, drivers, draws, draws_
     common.show(result, as_json)
 
 
-def _go_together(by, spec, draws, draws_out, drivers, engine):
+def _go_together(by, spec, sums, draws, draws_out, drivers, engine):
     """Raises UsageError for options that need another one, or that one way of forecasting does not know."""
-    for name, given in (("--spec", spec), ("--draws", draws), ("--draws-out", draws_out)):
+    for name, given in (("--spec", spec), ("--sums", sums), ("--draws", draws), ("--draws-out", draws_out)):
         if given is not None and not by:
             raise UsageError(f"{name} needs --by: name the key columns, such as --by region,line.")
     if (draws is None) != (draws_out is None):

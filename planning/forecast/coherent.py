@@ -6,7 +6,7 @@ For an origin T and past origins k (all of whose horizon is known before T):
     e_k = s_T E_k                   the same in today's size
     w_k ~ 2^(-age / 3 seasons)      recency
     mean = G yhat,  errors = G e_k  G the projection chosen on origins that lie before those it is judged on
-    df   = max(4, 2 span / H)       span the steps the past origins cover, by their effective number 1 / sum w_k^2
+    df   = 1 / sum_kl w_k w_l r_kl^2, 4 or more     r_kl the share of their steps that origins k and l have in common
 
 The errors are not centred: a past bias counts as spread, in both directions. Whole error arrays keep
 the correlation over nodes and steps, which bootstrapped one-step residuals lose.
@@ -111,7 +111,7 @@ def from_panel(
 ) -> JointForecast:
     """Returns the joint forecast of a panel for `periods`, with `base` as the forecaster of single nodes."""
     horizon = len(periods)
-    back, stride = past_origins(panel.values.shape[1], horizon, season)
+    back = past_origins(panel.values.shape[1], horizon, season)
     point, past = base(panel.values, horizon, season, back)
     point = _without_ended(panel, point)
     scale, scales = node_scales(panel.values, season, back)
@@ -137,7 +137,7 @@ def from_panel(
         mean=mean,
         errors=np.ascontiguousarray(whole, dtype=np.float32),
         weights=weights,
-        df=max(LEAST_DF, 2.0 * stride / (weights**2).sum() / horizon),
+        df=freedom(back, weights, horizon),
         keys=panel.hierarchy.keys,
         bottom=low,
         nonnegative=~panel.negative,
@@ -161,8 +161,8 @@ def _without_ended(panel: Panel, point: np.ndarray) -> np.ndarray:
     return out
 
 
-def past_origins(length: int, horizon: int, season: int) -> tuple[np.ndarray, int]:
-    """Returns past origins as steps back from the end (horizon, horizon + stride, ...) and the stride.
+def past_origins(length: int, horizon: int, season: int) -> np.ndarray:
+    """Returns past origins as steps back from the end: horizon, horizon + stride, horizon + 2 stride, ...
 
     The stride is coprime to the season, so that the steps of the horizon meet every month.
     """
@@ -176,13 +176,24 @@ def past_origins(length: int, horizon: int, season: int) -> tuple[np.ndarray, in
     stride = -(-available // MOST_ORIGINS)
     while season > 1 and gcd(stride, season) != 1:
         stride += 1
-    return horizon + stride * np.arange(-(-available // stride)), stride
+    return horizon + stride * np.arange(-(-available // stride))
 
 
 def recency(back: np.ndarray, season: int) -> np.ndarray:
     """Returns the weight of each past origin: half as much every three seasons back; sum 1."""
     weights = 0.5 ** ((back - back.min()) / (HALF_LIFE_SEASONS * max(season, 1)))
     return weights / weights.sum()
+
+
+def freedom(back: np.ndarray, weights: np.ndarray, horizon: int) -> float:
+    """Returns the degrees of freedom of a weighted mean of squared sums over overlapping horizons, at least 4.
+
+    Sums of H independent steps that share a part r of them have squares of correlation r^2; by Satterthwaite's rule a
+    weighted mean of such squares is as uncertain as one of 1 / sum w_k w_l r_kl^2 independent ones.
+    """
+    apart = np.abs(back[:, None] - back[None, :])
+    shared = np.maximum(0.0, 1.0 - apart / horizon)
+    return max(LEAST_DF, float(1.0 / (weights @ shared**2 @ weights)))
 
 
 def node_scales(values: np.ndarray, season: int, back: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError, did_you_mean
-from planning.files import atomic_path
+from planning.files import atomic_path, write_table
 from planning.forecast import engine
 from planning.forecast.checks import check_history
 from planning.forecast.frequency import Frequency
@@ -205,10 +205,12 @@ def coherent_file(
     seed: int = 1,
     levels: Sequence[float] = (80, 95),
     fill: str = "missing",
+    sums: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Forecasts a file, or a folder of Parquet parts, coherently, and writes `out`, its report and the draws.
 
-    draws: how many; they go to `draws_out`/draws.npy (draws x cells x steps, float32, all nodes, coherent) and
+    sums: frequencies whose whole periods are written too, months added up (out.csv → out.QS.csv). draws: how many; they
+    go to `draws_out`/draws.npy (draws x cells x steps, float32, all nodes, coherent) and
     `draws_out`/cells.parquet (unique_id, keys, level, in the same order). Returns counts.
     """
     from planning.forecast.parts import check_out, counts, write_both
@@ -226,10 +228,15 @@ def coherent_file(
         history, by=by, horizon=horizon, freq=freq, spec=spec, levels=levels, fill=fill, future=future, label=label,
         rows=rows,
     )  # fmt: skip
+    coarser = {name: _frame(result.joint.summed(name), levels) for name in sums}
+    added = {out.with_name(f"{out.stem}.{name}{out.suffix}"): frame for name, frame in coarser.items()}
     if draws_out is not None:
         write_draws(result.joint, draws, seed, draws_out)
     write_both(Forecasts(result.frame, result.report), out)
-    return counts(result.report, len(result.frame), out) | {"projection": result.joint.meta.get("projection", "")}
+    for path, frame in added.items():
+        write_table(path, frame)
+    found = counts(result.report, len(result.frame), out) | {"projection": result.joint.meta.get("projection", "")}
+    return found | ({"sums": ", ".join(map(str, added))} if added else {})
 
 
 def read_table(source: Path, text: Sequence[str]) -> tuple[pd.DataFrame, str, np.ndarray | None]:

@@ -213,6 +213,32 @@ class JointForecast:
             self, periods=self.periods[keep], mean=self.mean[:, keep], errors=self.errors[:, :, keep]
         )
 
+    def summed(self, freq: str) -> JointForecast:
+        """Returns the forecast of coarser periods (QS, YS, YS-APR, ...): exact sums of the steps, whole periods only.
+
+        Months add up to quarters and quarters to the year, in the mean, in each error array and so in every draw. A
+        week counts to the period it starts in.
+        """
+        from planning.forecast.frequency import looks_like, parse
+
+        dates = self.periods.to_numpy().astype("datetime64[D]")
+        alias = looks_like(dates)
+        own, coarse = parse(alias or "D", dates), parse(freq)
+        if alias is None or coarse.months <= own.months:
+            raise UsageError(f"{len(dates)} steps ({alias or 'one date'}) cannot be added up to {freq}. Name QS or YS.")
+        first, last = own.ordinal(dates[[0, -1]])
+        number = coarse.ordinal(own.date(np.arange(first - 1, last + 2)))
+        kept = np.setdiff1d(number, number[[0, -1]])
+        if not len(kept):
+            raise UsageError(f"the forecast covers no whole period of {freq}. Forecast further ahead.")
+        member = (coarse.ordinal(dates) == kept[:, None]).astype(float)
+        return dataclasses.replace(
+            self,
+            periods=pd.DatetimeIndex(coarse.date(kept)),
+            mean=self.mean @ member.T,
+            errors=np.einsum("knh,qh->knq", self.errors.astype(float), member).astype(np.float32),
+        )
+
     def aggregate(self, keys: Sequence[str]) -> JointForecast:
         """Returns the forecast with `keys` as the bottom level (sums of today's bottom cells) and the total on top."""
         low = np.flatnonzero(self.bottom)

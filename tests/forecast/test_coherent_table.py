@@ -140,3 +140,21 @@ def test_options_that_need_another_one_are_refused(tmp_path):
         result = CliRunner().invoke(command, [*base, *extra])
         assert result.exit_code == 2 and words in result.stderr
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_quarters_and_the_year_are_written_as_sums_of_the_months(tmp_path):
+    table().to_csv(tmp_path / "in.csv", index=False)
+    out = tmp_path / "out.csv"
+    call = [str(tmp_path / "in.csv"), "--horizon", "12", "--freq", "MS", "--out", str(out), "--by", "region,line"]
+    found = CliRunner().invoke(command, [*call, "--spec", "region", "--sums", "QS,YS"])
+    assert found.exit_code == 0, found.output
+    months, quarters, years = (pd.read_csv(tmp_path / name) for name in ("out.csv", "out.QS.csv", "out.YS.csv"))
+    of = {name: frame.groupby("unique_id")["mean"].sum() for name, frame in (("m", months), ("q", quarters))}
+    np.testing.assert_allclose(of["q"], of["m"], rtol=1e-12)
+    np.testing.assert_allclose(years.set_index("unique_id")["mean"].sort_index(), of["m"], rtol=1e-12)
+    whole = years.set_index("unique_id").loc["total"]
+    assert whole["hi-95"] - whole["lo-95"] < (months["hi-95"] - months["lo-95"])[months["unique_id"] == "total"].sum()
+    refused = CliRunner().invoke(command, [*call[:2], "5", *call[3:], "--sums", "YS"])
+    assert refused.exit_code == 2 and "no whole period of YS" in refused.output
+    alone = CliRunner().invoke(command, [*call[:7], "--sums", "YS"])
+    assert alone.exit_code == 2 and "--sums needs --by" in alone.output

@@ -1,5 +1,7 @@
 """The joint forecast against its definition: sums of draws, a matrix written out, cases solved in the head."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,3 +116,25 @@ def test_wrong_use_is_named():
         joint.window(start="2028-01-01")
     with pytest.raises(DataError, match="do not fit"):
         joint.law(np.ones((2, 2)))
+
+
+def test_quarters_and_years_are_exact_sums_of_whole_periods():
+    joint = example()
+    long = dataclasses.replace(
+        joint, periods=pd.date_range("2027-02-01", periods=18, freq="MS"), mean=np.tile(joint.mean, 6),
+        errors=np.tile(joint.errors, 6),
+    )  # fmt: skip
+    quarters, year = long.summed("QS"), long.window("2027-04-01").summed("YS-APR")
+    assert [f"{day:%Y-%m}" for day in quarters.periods] == ["2027-04", "2027-07", "2027-10", "2028-01", "2028-04"]
+    assert list(year.periods) == [pd.Timestamp("2027-04-01")]
+    np.testing.assert_allclose(quarters.mean[:, 0], long.mean[:, 2:5].sum(axis=1))
+    np.testing.assert_allclose(quarters.mean[:, :4].sum(axis=1), year.mean[:, 0])
+    target = pd.Series(long.mean[:, 2:14].sum(axis=1) * 1.02, index=long.cells["unique_id"])
+    pd.testing.assert_series_equal(year.probability(target), long.probability(target, steps=slice(2, 14)), rtol=1e-5)
+    np.testing.assert_allclose(quarters.mean[-1], quarters.mean[:4].sum(axis=0))
+
+
+@pytest.mark.parametrize(("freq", "words"), [("YS", "no whole period of YS"), ("MS", "cannot be added up to MS")])
+def test_what_cannot_be_summed_says_so(freq, words):
+    with pytest.raises(UsageError, match=words):
+        example().summed(freq)
