@@ -91,9 +91,9 @@ def warm_kernels():
     made.close()
 
 
-@pytest.fixture
-def quick(warm_kernels, monkeypatch):
-    """Lets every run of a test use the shared warm process; the package's source stands still meanwhile."""
+@pytest.fixture(scope="session")
+def lend_kernels(warm_kernels):
+    """A function that lets every run use the shared warm process; the package's source stands still meanwhile."""
     from planning.runs import inputs, kernels
 
     class Shared:
@@ -102,8 +102,23 @@ def quick(warm_kernels, monkeypatch):
         def close(self) -> None:
             """Leaves the shared process running."""
 
-    monkeypatch.setattr(inputs, "package_sha256", lambda: "test")
-    monkeypatch.setattr(kernels, "source", lambda *_args, **_options: Shared())
+    def lend(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(inputs, "package_sha256", lambda: "test")
+        patch.setattr(kernels, "source", lambda *_args, **_options: Shared())
+
+    return lend
+
+
+@pytest.fixture
+def quick(lend_kernels, monkeypatch):
+    """Lets every run of a test use the shared warm process."""
+    lend_kernels(monkeypatch)
+
+
+@pytest.fixture(name="make_workspace", scope="session")
+def _make_workspace_fixture():
+    """The function that makes a workspace of tiny notebooks in a folder."""
+    return Workspace
 
 
 @pytest.fixture

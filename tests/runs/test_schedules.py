@@ -1,4 +1,4 @@
-"""Schedules: each row of the daylight-saving table, business days, catch-up, overlap, and a week on a frozen clock."""
+"""Schedules: each row of the daylight-saving table, business days, catch-up, overlap, exports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-import time_machine
 
 from planning import config
 from planning.errors import ConfigError
@@ -160,49 +159,6 @@ def test_a_refused_run_is_recorded_and_the_schedule_goes_on(workspace):
     assert "Did you mean" in Journal(workspace.reports, "s").events()["2026-11-04T06:00:00Z"]["note"]
     (workspace.reports / ".schedules" / "s.jsonl").open("a").write('{"slot": "2026-11-0')  # a torn line
     assert clock.at("2026-11-04T06:01") == []
-
-
-def test_a_week_over_the_change_of_the_clock(workspace, no_pages, quick):
-    """A whole week of ticks, two schedules, real runs: the right slots, each run once and delivered once."""
-    from planning.runs import registry
-
-    workspace.notebook("first")
-    workspace.configure(
-        '[calendar]\nholidays = "DE"\n[flows.f]\nsteps = ["first"]\n'
-        '[schedules.nightly]\nflow = "f"\ncron = "30 2 * * *"\nzone = "Europe/Berlin"\ndeliver = ["a@b.c"]\n'
-        '[schedules.workdays]\nflow = "f"\ncron = "0 7 * * *"\nzone = "Europe/Berlin"\nonly = "business_day"\n'
-    )
-    settings = config.load(workspace.root)
-    sent = []
-    now = dt.datetime(2026, 10, 23, 12, tzinfo=UTC)  # Friday; the clock goes back on Sunday 25
-    while now < dt.datetime(2026, 10, 30, 12, tzinfo=UTC):
-        with time_machine.travel(now, tick=False):
-            names = [s.name for s in schedules.of_settings(settings)]
-            for name in names:
-                due.run_due(
-                    workspace.root, settings, now=now, name=name,
-                    start=_fast_start, deliver=lambda record, *_: sent.append(record["id"]),
-                )  # fmt: skip
-        now += dt.timedelta(hours=1, minutes=1)
-    nightly, workdays = (
-        [slot for slot, event in Journal(workspace.reports, name).events().items() if event["status"] == "ok"]
-        for name in ("nightly", "workdays")
-    )
-    assert nightly == [
-        "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z",
-        "2026-10-28T01:30:00Z", "2026-10-29T01:30:00Z", "2026-10-30T01:30:00Z",
-    ]  # fmt: skip
-    assert [slot[8:13] for slot in workdays] == ["26T06", "27T06", "28T06", "29T06", "30T06"]
-    records = list(registry.runs(workspace.reports))
-    assert len(records) == len(sent) == 12
-    assert {record["trigger"] for record in records} == {"schedule:nightly", "schedule:workdays"}
-    assert sorted(r["slot"] for r in records if r["trigger"] == "schedule:nightly") == nightly
-
-
-def _fast_start(flow, **options):
-    from planning.runs import launch
-
-    return launch.start(flow, jobs=1, **options)
 
 
 # ---------------------------------------------------------------------- exports
