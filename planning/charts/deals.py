@@ -60,11 +60,17 @@ def _apart(values: list[float], least: float = 0.045) -> list[float]:
 
 
 def calibration(
-    frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False, words: dict[str, str] | None = None
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    narrow: bool = False,
+    words: dict[str, str] | None = None,
+    low: float = 0.0,
+    high: float = 1.0,
 ) -> Axes:
     """Shows each grade's observed rate (dot, 90 % interval) against the rate that was predicted (upright line).
 
-    Frame: `label, predicted, observed, lo90, hi90`. Returns the Axes.
+    Frame: `label, predicted, observed, lo90, hi90`; the scale goes from `low` to `high`. Returns the Axes.
     """
     words = words or {}
     ax = ax or style.canvas(narrow)
@@ -76,7 +82,7 @@ def calibration(
             words.get("predicted", "predicted"), [language.percent(v) for v in frame["predicted"]], style.MUTED
         )
         places = place_rows(ax, list(frame["label"]), narrow=narrow, columns=[observed, predicted])
-        value_axis(ax, 0.0, 1.0, language.percent, most=4 if narrow else 6)
+        value_axis(ax, low, high, language.percent, most=4 if narrow else 6)
         for place, row in zip(places, frame.to_dict("records"), strict=True):
             ax.plot([row["lo90"], row["hi90"]], [place, place], color=style.PLAN, alpha=0.55, linewidth=4)
             ax.plot([row["observed"]], [place], "o", color=style.PLAN, markersize=8.5)

@@ -13,7 +13,7 @@ _WHERE = {
     "load_families": "families",
     "counterfactual": "levers",
     "performers": "casemix",
-    "practices": "casemix",
+    "practices": "habits",
     "period_change": "change",
     "won_lost_gap": "change",
     "grade_leads": "grading",

@@ -197,6 +197,9 @@ def _cannot_carry(scored: HeldOut, weights: pd.DataFrame, findings: list[Finding
         )
     elif (weights["p_zero"] > 0.05).all():
         reasons.insert(0, "no family's weight can be told from zero")
+    elif len(weights) < 2:
+        name = weights["family"].iloc[0]
+        reasons.insert(0, f"only one family is measured ({name}): its share would be 100 % whatever the data say")
     if any(finding.rule == "dominant_family" and finding.severity == "refused" for finding in findings):
         reasons.append("one family carries over 70 % and rests on values that win nearly always or never")
     return reasons

@@ -32,12 +32,8 @@ def funnel(deals: pd.DataFrame, history: pd.DataFrame, *, by: str | None = None)
     Returns one row a stage (and value of `by`): `stage, entered, moved_on, left, waiting, conversion, lo90, hi90,
     days_median, days_p90`. A closing stage has no row.
     """
-    first = history.groupby(["deal_id", "stage"], sort=False)["entered_at"].min().unstack("stage")
-    order = [stage for stage in stage_order(history) if stage in first]
+    first, order, won = _entries(deals, history)
     info = deals.set_index("deal_id").reindex(first.index)
-    closing = _closing_stages(first, info["outcome"])
-    order = [stage for stage in order if stage not in closing]
-    won = info["outcome"] == "won"
     groups = [(None, np.ones(len(first), dtype=bool))] if by is None else [
         (value, (info[by] == value).to_numpy()) for value in sorted(info[by].dropna().unique())
     ]  # fmt: skip
@@ -65,6 +61,15 @@ def funnel(deals: pd.DataFrame, history: pd.DataFrame, *, by: str | None = None)
     return frame.drop(columns="group") if by is None else frame.rename(columns={"group": by})
 
 
+def _entries(deals: pd.DataFrame, history: pd.DataFrame) -> tuple[pd.DataFrame, list[str], pd.Series]:
+    """First entry of each deal (rows) into each stage (columns), the stages that are steps in order, who won."""
+    first = history.groupby(["deal_id", "stage"], sort=False)["entered_at"].min().unstack("stage")
+    outcome = deals.set_index("deal_id")["outcome"].reindex(first.index)
+    closing = _closing_stages(first, outcome)
+    order = [stage for stage in stage_order(history) if stage in first and stage not in closing]
+    return first, order, outcome == "won"
+
+
 def _closing_stages(first: pd.DataFrame, outcome: pd.Series) -> set[str]:
     """Stages that only closed deals of one outcome ever enter: they are the outcome, not a step."""
     found = set()
@@ -86,6 +91,83 @@ def _stage_row(first, info, order, number, entered, later, waiting) -> tuple:
     return (int(entered.sum()), int(moved.sum()), int(left.sum()), int(waiting.sum()), conversion,
             float(low[0]) if done else np.nan, float(high[0]) if done else np.nan, float(days.median()),
             float(days.quantile(0.9)))  # fmt: skip
+
+
+def cohort_funnel(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestamp, *, least: int = 20) -> pd.DataFrame:
+    """Do newer deals get from stage to stage as often as older ones did, each given the same time?
+
+    A stage's time is what nine in ten of the deals that moved on took. Only deals that entered it that long before
+    `as_of` count, and only moves within it, so that young cohorts don't look worse. Cohorts are half-years of creation
+    (quarters below two years). Returns one row a stage and cohort with at least `least` such deals, oldest first:
+    `stage, cohort, entered, in_time, conversion, lo90, hi90, days_given`.
+    """
+    first, order, won = _entries(deals, history)
+    created = deals.set_index("deal_id")["created_date"].reindex(first.index)
+    half = (created.max() - created.min()).days > 730
+    cohort = created.dt.year.astype("Int64").astype(str) + (
+        " H" + ((created.dt.month + 5) // 6).astype("Int64").astype(str)
+        if half
+        else " Q" + created.dt.quarter.astype("Int64").astype(str)
+    )
+    closed = deals.set_index("deal_id")["closed_date"].reindex(first.index)
+    rows = []
+    for number, stage in enumerate(order):
+        later = first[order[number + 1 :]].min(axis=1) if order[number + 1 :] else pd.Series(pd.NaT, index=first.index)
+        days = (later.fillna(closed.where(won)) - first[stage]).dt.days
+        if not days.notna().any():
+            continue
+        given = int(np.ceil(days.quantile(0.9)))
+        had_time = first[stage].notna() & (first[stage] + pd.Timedelta(days=given) <= as_of) & created.notna()
+        for name, members in cohort[had_time].groupby(cohort[had_time]).groups.items():
+            hits = int((days[members] <= given).sum())
+            if len(members) >= least:
+                low, high = wilson(np.array([hits]), np.array([len(members)]))
+                rate = hits / len(members)
+                rows.append((stage, name, len(members), hits, rate, float(low[0]), float(high[0]), given))
+    columns = ["stage", "cohort", "entered", "in_time", "conversion", "lo90", "hi90", "days_given"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def cohort_changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Does the newest cohort get on as often as all older ones together? One row a stage with at least two cohorts:
+    `stage, cohort, newest, older, points` (difference of the rates) with `lo90, hi90`, and `verdict`: better, worse,
+    cannot tell."""
+    rows = []
+    for stage, part in table.groupby("stage", sort=False):
+        if len(part) < 2:
+            continue
+        new, old = part.iloc[-1], part.iloc[:-1][["entered", "in_time"]].sum()
+        a, b = new["in_time"] / new["entered"], old["in_time"] / old["entered"]
+        half = Z90 * np.sqrt(
+            (new["in_time"] + 1) * (new["entered"] - new["in_time"] + 1) / (new["entered"] + 2) ** 3
+            + (old["in_time"] + 1) * (old["entered"] - old["in_time"] + 1) / (old["entered"] + 2) ** 3
+        )
+        verdict = "better" if a - b > half else "worse" if b - a > half else "cannot tell"
+        rows.append((stage, new["cohort"], a, b, a - b, a - b - half, a - b + half, verdict))
+    return pd.DataFrame(rows, columns=["stage", "cohort", "newest", "older", "points", "lo90", "hi90", "verdict"])
+
+
+def days_by_stage(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Where do the days of a decided deal go? Mean days in each stage and its share of all: `stage, days_won,
+    days_lost, days_mean, share`."""
+    ordered = history.sort_values(["deal_id", "entered_at"], kind="stable")
+    info = deals.set_index("deal_id")[["outcome", "closed_date"]].reindex(ordered["deal_id"])
+    after = ordered.groupby("deal_id")["entered_at"].shift(-1).to_numpy()
+    ends = pd.Series(after, index=ordered.index).fillna(pd.Series(info["closed_date"].to_numpy(), index=ordered.index))
+    days = (ends - ordered["entered_at"]).dt.days.clip(lower=0)
+    frame = pd.DataFrame({"stage": ordered["stage"], "outcome": info["outcome"].to_numpy(), "days": days})
+    _, order, _ = _entries(deals, history)
+    frame = frame[frame["outcome"].isin(CAUSES) & frame["stage"].isin(order)]
+    count = deals["outcome"].value_counts()
+    total = frame.groupby("stage")["days"].sum()
+    per = {name: frame[frame["outcome"] == name].groupby("stage")["days"].sum() / max(int(count.get(name, 0)), 1)
+           for name in ("won", "lost")}  # fmt: skip
+    decided = max(int(count.reindex(list(CAUSES)).fillna(0).sum()), 1)
+    out = pd.DataFrame({"stage": order})
+    for column, values in (("days_won", per["won"]), ("days_lost", per["lost"]), ("days_mean", total / decided)):
+        out[column] = out["stage"].map(values).fillna(0.0)
+    out["share"] = out["days_mean"] / max(float(out["days_mean"].sum()), 1e-9)
+    return out
 
 
 def overdue(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestamp, *, level: float = 0.9) -> pd.DataFrame:

@@ -123,5 +123,11 @@ def labels() -> dict[str, str]:
         "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
         "promised": _("promised"), "seen": _("observed"), "yes": _("yes"), "no": _("no"),
         "chart": _("Share of leads won, by grade"),
+        "title_grades": _("The grades in figures"), "title_open_leads": _("Open leads by their chance"),
+        "title_refused": _("Fields refused"), "title_scores": _("The grading in one row"),
+        "learned_on": _("Learned on"), "n": _("Judged on"), "auc_lo": _("AUC from"), "auc_hi": _("to"),
+        "brier": _("Brier score"), "log_loss": _("Log-loss"), "follow_up_days": _("Days of follow-up"),
+        "grades_kept": _("Grades kept"), "times_kept": _("Times kept"), "times": _("of times"),
+        "open": _("Open leads"), "hot_now": _("Hot now"),
         "severity": _("Severity"), "field": _("Field"), "rule": _("Rule"), "evidence": _("Evidence"),
     }  # fmt: skip

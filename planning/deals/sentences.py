@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from planning.deals.vocabulary import family_name, lever_name
+from planning.deals.vocabulary import family_name, lever_name, practice_name
 from planning.language import _, chance, interval, listing, month, ngettext, number, percent, signed
 
 
@@ -193,7 +193,7 @@ def practices_finding(table: pd.DataFrame) -> tuple[str, str]:
     why = _("Compared within the same person's deals, with the deals' difficulty held equal. Of the ones listed "
             "as different, "
             "about one in ten may be chance.")  # fmt: skip
-    return claim.format(n=number(len(real)), top=lever_name(top["practice"])), why
+    return claim.format(n=number(len(real)), top=practice_name(top["practice"])), why
 
 
 def performers_finding(table: pd.DataFrame) -> tuple[str, str]:
@@ -263,11 +263,50 @@ def funnel_alt(table: pd.DataFrame) -> str:
     )
 
 
+def cohorts_finding(changes: pd.DataFrame) -> tuple[str, str]:
+    """Returns whether the newest cohort gets on as the older ones did."""
+    moved = changes[changes["verdict"] != "cannot tell"]
+    if moved.empty:
+        claim = _("Deals of {cohort} get on as often as older ones, as far as can be told").format(
+            cohort=changes["cohort"].iloc[-1]
+        )
+    else:
+        top = moved.loc[moved["points"].abs().idxmax()]
+        claim = _("{stage}: {new} of the deals of {cohort} go on, of older ones {old}").format(
+            stage=top["stage"], new=percent(top["newest"]), cohort=top["cohort"], old=percent(top["older"])
+        )
+    why = _(
+        "By half-year or quarter in which a deal began. Every cohort is given the same time in a stage, so young ones "
+        "don't look worse; deals that have not had it yet are in no rate."
+    )
+    return claim, why
+
+
+def days_finding(table: pd.DataFrame) -> tuple[str, str]:
+    """Returns where the days of a deal go."""
+    most = table.loc[table["days_mean"].idxmax()]
+    claim = _("Most days go by in {stage}: {share} of them").format(stage=most["stage"], share=percent(most["share"]))
+    return claim, _("Mean days in each stage of the deals that have ended; deals that skip a stage count as no days.")
+
+
+def days_alt(table: pd.DataFrame) -> str:
+    """Returns the chart of days in words."""
+    rows = "; ".join(f"{r.stage} {number(r.days_mean)}" for r in table.itertuples())
+    return _("Mean days in each stage: {rows}").format(rows=rows)
+
+
+def cycle_days(table: pd.DataFrame, at: int = 120, rows: int = 24) -> pd.DataFrame:
+    """Returns the days of the cycle worth a row in its table: evenly spaced, the one told, and the last."""
+    told = int((table["day"] <= at).sum()) - 1
+    places = sorted({*range(0, len(table), max(1, len(table) // rows)), max(told, 0), len(table) - 1})
+    return table.iloc[places][["day", "won", "lost", "no_decision"]].reset_index(drop=True)
+
+
 def cycle_finding(table: pd.DataFrame, at: int = 120) -> tuple[str, str]:
     """Returns how a deal ends and when, wins, losses and no decision apart."""
-    row = table[table["day"] <= at].iloc[-1]
+    row = table.iloc[max(int((table["day"] <= at).sum()) - 1, 0)]
     claim = _("After {days} days {won} of deals are won and {lost} lost").format(
-        days=number(at), won=percent(row["won"]), lost=percent(row["lost"])
+        days=number(row["day"]), won=percent(row["won"]), lost=percent(row["lost"])
     )
     why = _("Open deals count as long as they were seen. A loss is an end of its own: leaving it out would "
             "promise too many "
@@ -313,6 +352,8 @@ def refusal_headline(summary: dict[str, Any]) -> str:
         return _("These {n} decided deals cannot say why we win: too few of them, or no field to go by").format(n=n)
     if not summary["auc_lo"] > 0.5:
         return _("These {n} deals cannot say why we win: the recorded fields do no better than a coin flip").format(n=n)
+    if any(reason.startswith("only one family") for reason in summary["reasons"]):
+        return _("These {n} deals cannot say why we win: only one family of causes is recorded").format(n=n)
     return _("These {n} deals cannot say why we win: the table itself misleads").format(n=n)
 
 
@@ -340,6 +381,18 @@ def reason_text(reason: str, summary: dict[str, Any]) -> str:
         return _("{won} won and {lost} lost deals; at least 100 of each are needed.").format(
             won=number(summary["n_won"]), lost=number(summary["n_lost"])
         )
+    if reason.startswith("only one family"):
+        family = family_name(reason.split("(", 1)[1].split(")", 1)[0])
+        return _(
+            "Only fields of {family} were known in time; alone it would carry 100 % whatever the deals say. Record a "
+            "field of another family to compare with."
+        ).format(family=family.lower())
+    if reason.startswith("no family"):
+        return _("No family's weight can be told from zero.")
+    if reason.startswith("one family carries"):
+        return _("One family carries over 70 % and rests on values that win nearly always or never.")
+    if reason.startswith("back_filled"):
+        return _("Deals were typed in once they were decided: {evidence}.").format(evidence=reason.split(": ", 1)[1])
     if reason.startswith("no field"):
         return _("No field is left that was known before the outcome: state known_at in families.toml.")
     return reason

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from planning.language import _
 
 
@@ -29,6 +31,16 @@ def lever_name(name: str) -> str:
     return known.get(name, name.replace("_", " ").capitalize())
 
 
+def practice_name(name: str) -> str:
+    """Returns a practice as something that is done more or less of."""
+    known = {
+        "response_hours": _("A quicker first answer"),
+        "contacts": _("More people spoken to"),
+        "technical_check": _("A technical check before the quote"),
+    }
+    return known.get(name, lever_name(name))
+
+
 def owner_name(name: str) -> str:
     """Returns the department that owns a lever."""
     known = {"sales": _("Sales"), "engineering": _("Engineering"), "pricing": _("Pricing")}
@@ -50,14 +62,14 @@ def labels() -> dict[str, str]:
         "family": _("Family of causes"), "share": _("Share"), "lo90": _("Interval from"), "hi90": _("to"),
         "p_zero": _("p-value of no weight"), "band_lo": _("With an unrecorded cause from"), "band_hi": _("to"),
         "n_fields": _("Fields"), "share_abs": _("Share by mean size"), "deal_id": _("Deal"), "lever": _("Lever"),
-        "now": _("Was"), "moved_to": _("Moved to"), "chance": _("P(won | lost)"), "region": _("Region"),
+        "now": _("Was"), "moved_to": _("Moved to"), "chance": _("Chance of a win"), "region": _("Region"),
         "line": _("Product line"), "amount": _("Amount"), "owner_id": _("Person"), "person": _("Person"),
         "deals": _("Deals"), "reason": _("Reason written"), "agrees": _("The data agree"), "agree_share": _("of these"),
         "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owned by"),
         "check_on": _("Check on"), "practice": _("Practice"), "points": _("Win rate, points"),
         "q": _("False discovery"),
         "points_lo": _("Interval from"), "points_hi": _("to"), "verdict": _("Verdict"), "wins": _("Won"),
-        "p_top": _("P(best fifth)"), "effect": _("Beyond their deals, log-odds"), "competitor": _("Competitor"),
+        "p_top": _("Chance, best fifth"), "effect": _("Beyond their deals, log-odds"), "competitor": _("Competitor"),
         "win_rate": _("Win rate"), "expected_rate": _("Expected of these deals"), "adjusted_rate": _("Like for like"),
         "stage": _("Stage"), "entered": _("Entered"), "moved_on": _("Moved on"), "left": _("Ended here"),
         "waiting": _("Still waiting"), "conversion": _("Conversion"), "days_median": _("Days, middle deal"),
@@ -70,8 +82,30 @@ def labels() -> dict[str, str]:
         "grade": _("Grade"), "predicted": _("Predicted"), "observed": _("Observed"), "period": _("Period"),
         "least": _("From"), "day": _("Day"), "measured": _("Measured"), "won": _("Won"),
         "no_decision": _("No decision"),
-        "leads": _("Leads"), "log_loss": _("Log-loss"), "auc": _("AUC"),
+        "leads": _("Leads"), "log_loss": _("Log-loss"), "auc": _("AUC"), "together": _("Together with those above"),
+        "cohort": _("Began in"), "newest": _("Newest"), "older": _("All older"), "in_time": _("Went on in time"),
+        "days_given": _("Days given"), "days_won": _("Days, won deals"), "days_lost": _("Days, lost deals"),
+        "days_mean": _("Days, all ended"), "third": _("Part"), "typical": _("Typically"), "people": _("People"),
+        "way": _("Read as"), "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
+        "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
+        "follow_up_days": _("Days of follow-up"), "as_of": _("Data until"), "split": _("Compared from"),
+        "top_family": _("Strongest family"), "top_share": _("Its share"),
     }  # fmt: skip
+
+
+def table_title(name: str) -> str:
+    """Returns the title of a table that is folded away on the page; empty where the section's claim says it."""
+    known = {
+        "weights": _("All families, with the wider band"), "performers": _("All people"),
+        "practice_thirds": _("Each practice, by part of a person's own deals"), "needs": _("Requirements not met"),
+        "change": _("The change in figures"), "funnel": _("The stages in figures"),
+        "cohorts": _("Every cohort in figures"),
+        "cohort_changes": _("The newest cohort against all older ones"), "stage_days": _("Days in each stage"),
+        "overdue": _("Open deals that wait longer than usual"), "cycle": _("The curves in figures"),
+        "refused": _("Fields refused"), "findings": _("Everything the check of the table found"),
+        "summary": _("The post-mortem in one row"),
+    }  # fmt: skip
+    return known.get(name, "")
 
 
 def chart_words() -> dict[str, str]:
@@ -80,7 +114,8 @@ def chart_words() -> dict[str, str]:
         "share": _("share"), "interval": _("90 % interval"), "weights": _("Weight of each family, share of what "
             "separates won from lost"),
         "conversion": _("goes on"), "funnel": _("Share of deals that go on to a later stage"), "days": _("days"),
-        "cycle": _("Share of deals by day since first contact"), "won": _("won"), "lost": _("lost"),
+        "cycle": _("Share of deals by day since first contact"),
+        "stage_days": _("Mean days in each stage"), "won": _("won"), "lost": _("lost"),
         "no_decision": _("no decision"), "points": _("points"), "change": _("Change of the win rate, percentage "
             "points"),
         "coin": _("coin flip"), "tests": _("How well won is told from lost on unseen deals: AUC and 90 % interval"),
@@ -158,3 +193,24 @@ def rule_name(rule: str) -> str:
         "dominant_family": _("one family dominates"), "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)
+
+
+def words_of_codes() -> dict[str, Callable[[str], str]]:
+    """Returns how the codes of a table's columns are written on a page, by column name."""
+    return {
+        "rule": rule_name, "severity": severity_name, "lever": lever_name, "practice": practice_name,
+        "owner": owner_name,
+        "reason": family_name, "part": family_name, "family": family_name, "verdict": verdict, "third": part_name,
+        "way": way_name, "top_family": family_name,
+    }  # fmt: skip
+
+
+def part_name(code: str) -> str:
+    """Returns a part of a person's own deals, cut by a practice, as words."""
+    known = {"low": _("lowest part"), "middle": _("middle part"), "high": _("highest part")}
+    return known.get(code, code)
+
+
+def way_name(code: str) -> str:
+    """Returns the direction a practice is read in."""
+    return {"up": _("more of it"), "down": _("less of it")}.get(code, code)

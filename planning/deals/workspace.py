@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from planning.deals import casemix, change, funnel, lostdeals, reasons
+from planning.deals import casemix, change, funnel, habits, lostdeals, reasons
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
 from planning.deals.grading import Grading, grade_leads
@@ -33,6 +33,7 @@ class PostMortem:
     left_out: tuple[tuple[str, int], ...]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     split: pd.Timestamp | None = None
+    follow_up_days: int | None = None
 
 
 def workspace_families(path: Path, columns: list[str]) -> Families:
@@ -68,13 +69,16 @@ def analyse(
     seed: int = 0,
 ) -> PostMortem:
     """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported."""
-    rule, left_out, rows = "as exported", (), deals
+    rule, left_out, rows, follow_up = "as exported", (), deals, None
     moment = stage or _last_stage(families, history)
     if moment:
         taken: Snapshot = snapshot(deals, history, stage=moment, as_of=as_of)
         rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
+        follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
-    mortem = PostMortem(deals, history, result, as_of, rule, left_out, split=_split(deals, as_of))
+    mortem = PostMortem(
+        deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up
+    )
     mortem.tables.update(_without_model(mortem))
     if not result.refused:
         mortem.tables.update(_with_model(mortem, families, seed))
@@ -101,6 +105,9 @@ def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
     if mortem.history is not None and not mortem.history.empty:
         tables["funnel"] = funnel.funnel(mortem.deals, mortem.history)
         tables["overdue"] = funnel.overdue(mortem.deals, mortem.history, mortem.as_of)
+        tables["cohorts"] = funnel.cohort_funnel(mortem.deals, mortem.history, mortem.as_of)
+        tables["cohort_changes"] = funnel.cohort_changes(tables["cohorts"])
+        tables["stage_days"] = funnel.days_by_stage(mortem.deals, mortem.history)
     if mortem.deals["closed_date"].notna().sum() >= 50:
         tables["cycle"], _ = funnel.cycle(mortem.deals, mortem.as_of)
     return tables
@@ -117,9 +124,12 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
         tables["reasons"] = reasons.written_against_model(result, by_id["loss_reason"])
         tables["reason_confusion"] = reasons.confusion(result, by_id["loss_reason"])
     if "owner_id" in by_id:
-        habits = {name: way for name, way in levers.items() if families.family_of[name] != "price"}
+        ways = habits.practice_fields(result, families)
         tables["performers"] = casemix.performers(result, by_id["owner_id"], seed=seed)
-        tables["practices"] = casemix.practices(result, habits, by_id["owner_id"])
+        tables["practices"] = habits.practices(result, ways, by_id["owner_id"]).assign(
+            way=lambda table: table["practice"].map(ways), owner=lambda table: table["practice"].map(OWNERS).fillna("")
+        )
+        tables["practice_thirds"] = habits.by_thirds(result, ways, by_id["owner_id"])
     if "competitor" in by_id:
         tables["competitors"] = lostdeals.against_competitors(result, by_id["competitor"])
     tables["typical"] = lostdeals.typical_losses(result, seed=seed)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from planning.deals.workspace import PostMortem
 
 SHARES = {"share": "percent", "lo90": "percent", "hi90": "percent", "band_lo": "percent", "band_hi": "percent",
-          "share_abs": "percent", "p_zero": "significant", "n_fields": "integer"}  # fmt: skip
+          "share_abs": "percent", "together": "percent", "p_zero": "significant", "n_fields": "integer"}  # fmt: skip
 SHOWN = 10
 
 
@@ -69,7 +69,7 @@ def show_weights(step: Any, mortem: PostMortem) -> None:
         "weights_chart", charts.intervals, frame, alt=sentences.weights_alt(weights), title=words["weights"],
         kind="percent", heading=words["share"], interval_heading=words["interval"], low=0.0,
     )  # fmt: skip
-    _table(step, "weights", weights, SHARES, details=True)
+    _table(step, "weights", weights.assign(together=weights["share"].cumsum()), SHARES, details=True)
 
 
 def _show_refusal(step: Any, mortem: PostMortem) -> None:
@@ -98,7 +98,7 @@ def show_reasons(step: Any, mortem: PostMortem) -> None:
     if table is None or table.empty:
         return
     step.finding("reasons", *sentences.reasons_finding(table))
-    shown = table.assign(reason=[vocabulary.family_name(name) for name in table["reason"]]).drop(columns="measured")
+    shown = table.drop(columns="measured")
     formats = {
         "deals": "integer",
         "share": "percent",
@@ -116,8 +116,7 @@ def show_lost_deals(step: Any, mortem: PostMortem) -> None:
         table = tables["second_look"].head(SHOWN)
         step.finding("second_look", *sentences.second_look_finding(table, len(table)))
         keep = ["deal_id", "owner_id", "region", "line", "amount", "lever", "chance", "lo90", "hi90"]
-        shown = table.assign(lever=[vocabulary.lever_name(name) for name in table["lever"]])
-        _table(step, "second_look", shown[[c for c in keep if c in shown]],
+        _table(step, "second_look", table[[c for c in keep if c in table]],
                {"amount": "money", "chance": "probability", "lo90": "percent", "hi90": "percent"})  # fmt: skip
         improve = tables["levers"]
         step.finding("levers", *sentences.levers_finding(improve))
@@ -125,9 +124,8 @@ def show_lost_deals(step: Any, mortem: PostMortem) -> None:
             lever=[vocabulary.lever_name(name) for name in improve["lever"]],
             owner=[vocabulary.owner_name(name) for name in improve["owner"]],
         )
-        _table(step, "levers", shown, {"deals": "integer", "expected_wins": "integer", "lo90": "integer",
-        "hi90": "integer",
-                                       "check_on": "date"})  # fmt: skip
+        counts = dict.fromkeys(("deals", "expected_wins", "lo90", "hi90"), "integer")
+        _table(step, "levers", shown, counts | {"check_on": "date"})
 
 
 def show_people(step: Any, mortem: PostMortem) -> None:
@@ -135,21 +133,19 @@ def show_people(step: Any, mortem: PostMortem) -> None:
     practices, people = mortem.tables.get("practices"), mortem.tables.get("performers")
     if practices is not None and len(practices):
         step.finding("practices", *sentences.practices_finding(practices))
-        shown = practices.assign(
-            practice=[vocabulary.lever_name(name) for name in practices["practice"]],
-            verdict=[vocabulary.verdict(word) for word in practices["verdict"]],
-        )[["practice", "points", "points_lo", "points_hi", "q", "verdict"]]
+        shown = practices[["practice", "points", "points_lo", "points_hi", "q", "verdict", "way", "owner"]].copy()
         shown[["points", "points_lo", "points_hi"]] *= 100
-        _table(
-            step,
-            "practices",
-            shown,
-            {"points": "number", "points_lo": "number", "points_hi": "number", "q": "percent"},
-        )
+        formats = {"points": "number", "points_lo": "number", "points_hi": "number", "q": "percent"}
+        _table(step, "practices", shown, formats)
+        thirds = mortem.tables["practice_thirds"]
+        rates = dict.fromkeys(("win_rate", "lo90", "hi90", "expected_rate"), "percent")
+        counts = {"typical": "significant", "deals": "integer", "wins": "integer"}
+        _table(step, "practice_thirds", thirds, rates | counts, details=True)
     if people is not None and len(people):
         step.finding("performers", *sentences.performers_finding(people))
-        shown = people.assign(verdict=[vocabulary.verdict(word) for word in people["verdict"]])
-        shown = shown[["person", "deals", "wins", "expected_wins", "p_top", "verdict"]]
+        counts = people.groupby("verdict", sort=False).size().rename("people").reset_index()
+        _table(step, "verdicts", counts, {"people": "integer"})
+        shown = people[["person", "deals", "wins", "expected_wins", "p_top", "verdict"]]
         formats = {"deals": "integer", "wins": "integer", "expected_wins": "integer", "p_top": "probability"}
         clear = shown[(people["verdict"] != "cannot tell").to_numpy()]
         if len(clear):
@@ -163,9 +159,8 @@ def show_competitors(step: Any, mortem: PostMortem) -> None:
     if table is None or table.empty:
         return
     step.finding("competitors", *sentences.competitors_finding(table))
-    shown = table.assign(verdict=[vocabulary.verdict(word) for word in table["verdict"]])
     rates = dict.fromkeys(("win_rate", "expected_rate", "adjusted_rate", "lo90", "hi90"), "percent")
-    _table(step, "competitors", shown, rates | {"deals": "integer", "wins": "integer"})
+    _table(step, "competitors", table, rates | {"deals": "integer", "wins": "integer"})
     needs = mortem.tables["needs"]
     if len(needs):
         _table(step, "needs", needs, {"deals": "integer", "lost": "integer", "win_rate": "percent"}, details=True)
@@ -185,54 +180,75 @@ def show_change(step: Any, mortem: PostMortem) -> None:
     step.chart("change_chart", charts.bars, frame, alt=f"{words['change']}: {claim}", title=words["change"],
     signed=True,
                heading=words["points"])  # fmt: skip
-    shown = table.assign(part=[vocabulary.family_name(name) for name in table["part"]])
+    shown = table.copy()
     shown[["points", "lo90", "hi90"]] *= 100
     _table(step, "change", shown, {"points": "number", "lo90": "number", "hi90": "number"}, details=True)
 
 
 def show_funnel(step: Any, mortem: PostMortem) -> None:
-    """Conversion per stage, when deals end, and open deals that wait too long: these hold without a model."""
-    words, tables = vocabulary.chart_words(), mortem.tables
+    """Conversion per stage and cohort, where the days go, open deals that wait too long, when deals end: all without a
+    model."""
+    tables = mortem.tables
     if "funnel" in tables and len(tables["funnel"]):
-        table = tables["funnel"]
-        step.finding("funnel", *sentences.funnel_finding(table))
-        frame = pd.DataFrame(
-            {"label": table["stage"], "value": table["conversion"], "lo": table["lo90"], "hi": table["hi90"]}
-        )
-        step.chart("funnel_chart", charts.intervals, frame, alt=sentences.funnel_alt(table), title=words["funnel"],
-        kind="percent",
-                   heading=words["conversion"], interval_heading=words["interval"], low=0.0, high=1.0)  # fmt: skip
-        counts = dict.fromkeys(("entered", "moved_on", "left", "waiting", "days_median", "days_p90"), "integer")
-        _table(
-            step,
-            "funnel",
-            table,
-            counts | {"conversion": "percent", "lo90": "percent", "hi90": "percent"},
-            details=True,
-        )
-        step.text("overdue_text", sentences.overdue_text(tables["overdue"]))
-        if len(tables["overdue"]):
-            _table(
-                step,
-                "overdue",
-                tables["overdue"],
-                {"days": "integer", "usual_days": "integer", "times": "number"},
-                details=True,
-            )
+        _show_stages(step, tables)
+        _show_cohorts(step, tables)
+        _show_days(step, tables)
     if "cycle" in tables and len(tables["cycle"]) > 5:
-        table = tables["cycle"]
+        table, words = tables["cycle"], vocabulary.chart_words()
         step.finding("cycle", *sentences.cycle_finding(table))
-        step.chart(
-            "cycle_chart",
-            charts.deals.incidence,
-            table,
-            alt=sentences.cycle_alt(table),
-            title=words["cycle"],
-            words=words,
-        )
+        alt = sentences.cycle_alt(table)
+        step.chart("cycle_chart", charts.deals.incidence, table, alt=alt, title=words["cycle"], words=words)
         shares = dict.fromkeys(("won", "lost", "no_decision"), "percent")
-        every = table[["day", "won", "lost", "no_decision"]].iloc[:: max(1, len(table) // 24)]
-        _table(step, "cycle", every, shares | {"day": "integer"}, details=True)
+        shown = sentences.cycle_days(table)
+        _table(step, "cycle", shown, shares | {"day": "integer"}, details=True)
+
+
+def _show_stages(step: Any, tables: dict[str, pd.DataFrame]) -> None:
+    table, words = tables["funnel"], vocabulary.chart_words()
+    step.finding("funnel", *sentences.funnel_finding(table))
+    frame = pd.DataFrame(
+        {"label": table["stage"], "value": table["conversion"], "lo": table["lo90"], "hi": table["hi90"]}
+    )
+    step.chart(
+        "funnel_chart", charts.intervals, frame, alt=sentences.funnel_alt(table), title=words["funnel"],
+        kind="percent", heading=words["conversion"], interval_heading=words["interval"], low=0.0, high=1.0,
+    )  # fmt: skip
+    counts = dict.fromkeys(("entered", "moved_on", "left", "waiting", "days_median", "days_p90"), "integer")
+    _table(step, "funnel", table, counts | dict.fromkeys(("conversion", "lo90", "hi90"), "percent"), details=True)
+
+
+def _show_cohorts(step: Any, tables: dict[str, pd.DataFrame]) -> None:
+    """Cohorts side by side, each given the same time; the newest against all before it."""
+    cohorts, changes = tables["cohorts"], tables["cohort_changes"]
+    if changes.empty:
+        return
+    step.finding("cohorts", *sentences.cohorts_finding(changes))
+    wide = cohorts.pivot(index="cohort", columns="stage", values="conversion").reset_index()
+    wide = wide[["cohort", *cohorts["stage"].drop_duplicates()]].rename_axis(columns=None)
+    _table(step, "cohort_rates", wide, dict.fromkeys(wide.columns[1:], "percent"))
+    shown = changes.assign(points=100 * changes["points"], lo90=100 * changes["lo90"], hi90=100 * changes["hi90"])
+    formats = dict.fromkeys(("points", "lo90", "hi90"), "number") | {"newest": "percent", "older": "percent"}
+    _table(step, "cohort_changes", shown, formats, details=True)
+    rates = dict.fromkeys(("conversion", "lo90", "hi90"), "percent")
+    _table(step, "cohorts", cohorts, rates | dict.fromkeys(("entered", "in_time", "days_given"), "integer"),
+           details=True)  # fmt: skip
+
+
+def _show_days(step: Any, tables: dict[str, pd.DataFrame]) -> None:
+    """Where the days go, and which open deals stand still."""
+    days, late, words = tables["stage_days"], tables["overdue"], vocabulary.chart_words()
+    step.finding("stage_days", *sentences.days_finding(days))
+    frame = pd.DataFrame({"label": days["stage"], "value": days["days_mean"]})
+    step.chart("stage_days_chart", charts.bars, frame, alt=sentences.days_alt(days), title=words["stage_days"],
+               heading=words["days"])  # fmt: skip
+    figures = dict.fromkeys(("days_won", "days_lost", "days_mean"), "number")
+    _table(step, "stage_days", days, figures | {"share": "percent"}, details=True)
+    step.text("overdue_text", sentences.overdue_text(late))
+    if len(late):
+        by_stage = late.groupby("stage", sort=False)["deal_id"].count().rename("deals").reset_index()
+        _table(step, "overdue_by_stage", by_stage, {"deals": "integer"})
+        formats = {"days": "integer", "usual_days": "integer", "times": "number"}
+        _table(step, "overdue", late, formats, details=True)
 
 
 def show_audit(step: Any, mortem: PostMortem) -> None:
@@ -260,26 +276,28 @@ def keep_results(step: Any, mortem: PostMortem) -> None:
     from planning.reports.review_sheet import write_review_sheet
 
     summary = mortem.result.summary
-    keep = ("n", "n_won", "n_lost", "win_rate", "auc", "auc_lo", "auc_hi", "r2", "refused")
+    keep = ("n", "n_won", "n_lost", "win_rate", "auc", "auc_lo", "auc_hi", "r2", "refused", "delta")
     row = {name: summary[name] for name in keep}
+    row |= {"follow_up_days": mortem.follow_up_days, "as_of": mortem.as_of, "split": mortem.split}
     levers = mortem.tables.get("levers")
     row["expected_wins"] = None if levers is None else float(levers["expected_wins"].iloc[0])
     row["top_family"] = "" if mortem.result.refused else mortem.result.weights["family"].iloc[0]
     row["top_share"] = None if mortem.result.refused else float(mortem.result.weights["share"].iloc[0])
-    _table(step, "summary", pd.DataFrame([row]), {}, details=True)
+    formats = {"win_rate": "percent", "top_share": "percent", "delta": "percent", "as_of": "date", "split": "date"}
+    formats |= dict.fromkeys(("n", "n_won", "n_lost", "follow_up_days", "expected_wins"), "integer")
+    formats |= dict.fromkeys(("auc", "auc_lo", "auc_hi", "r2"), "ratio")
+    _table(step, "summary", pd.DataFrame([row]), formats, details=True)
     if "second_look" in mortem.tables:
         step.file("review_sheet.xlsx", lambda path: write_review_sheet(path, mortem))
 
 
-def _table(
-    step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *, details: bool = False, title: str = ""
-) -> None:
+def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *, details: bool = False) -> None:
+    """Keeps a table by its codes; the page writes them as words."""
     headings = vocabulary.labels()
-    if "rule" in frame:
-        frame = frame.assign(rule=[vocabulary.rule_name(rule) for rule in frame["rule"]])
-    if "severity" in frame:
-        frame = frame.assign(severity=[vocabulary.severity_name(word) for word in frame["severity"]])
+    words = {column: say for column, say in vocabulary.words_of_codes().items() if column in frame}
     step.tabulate(
-        name, frame.reset_index(drop=True), title=title, headings={c: headings[c] for c in frame if c in headings},
+        name, frame.reset_index(drop=True), title=vocabulary.table_title(name) if details else "",
+        headings={c: headings[c] for c in frame if c in headings},
         formats={c: kind for c, kind in formats.items() if c in frame}, details=details,
+        words={column: {code: say(code) for code in frame[column].unique()} for column, say in words.items()},
     )  # fmt: skip

@@ -56,6 +56,17 @@ def show_promises(step: Any, graded: LeadGrades) -> None:
     _table(step, "over_time", over, RATES | {"leads": "integer", "period": "integer"})
 
 
+def _show_scores(step: Any, graded: LeadGrades) -> None:
+    """One row of everything the sentences say of the grading as a whole."""
+    scores, over = graded.grading.scores, graded.grading.over_time
+    row = {name: scores[name] for name in ("learned_on", "n", "rate", "auc", "auc_lo", "auc_hi", "brier", "log_loss")}
+    row |= {"follow_up_days": graded.follow_up_days, "grades_kept": int(graded.grading.grades["kept"].sum()),
+            "times_kept": int(over["kept"].sum()), "times": len(over), "open": len(graded.open_leads),
+            "hot_now": int((graded.open_leads["grade"] == "hot").sum()) if len(graded.open_leads) else 0}  # fmt: skip
+    formats = dict.fromkeys(row, "integer") | dict.fromkeys(("auc", "auc_lo", "auc_hi", "brier", "log_loss"), "ratio")
+    _table(step, "scores", pd.DataFrame([row]), formats | {"rate": "percent"}, details=True)
+
+
 def show_open(step: Any, graded: LeadGrades) -> None:
     """Open leads by their chance, the fields refused, and the results other notebooks use."""
     if graded.grading is None:
@@ -70,6 +81,7 @@ def show_open(step: Any, graded: LeadGrades) -> None:
     refused = found[(found["severity"] == "refused") & ~found["rule"].isin(["not_listed"])].drop_duplicates("field")
     if len(refused):
         _table(step, "refused", refused[["field", "rule", "evidence"]], {}, details=True)
+    _show_scores(step, graded)
     step.cannot_tell(*sentences.cannot_tell(graded.grading.scores))
     step.finish()
 
@@ -83,5 +95,6 @@ def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *
         shown = shown.assign(grade=[sentences.grade_name(grade) for grade in shown["grade"]])
     if "kept" in shown:
         shown = shown.assign(kept=[words["yes"] if kept else words["no"] for kept in shown["kept"]])
-    step.tabulate(name, shown, headings={c: words[c] for c in shown if c in words},
+    title = words.get(f"title_{name}", "") if details else ""
+    step.tabulate(name, shown, title=title, headings={c: words[c] for c in shown if c in words},
                   formats={c: kind for c, kind in formats.items() if c in shown}, details=details)  # fmt: skip

@@ -5,10 +5,19 @@ import pandas as pd
 import pytest
 
 from planning.deals import family_weights, workspace
-from planning.deals.casemix import performers, practices
+from planning.deals.casemix import performers
 from planning.deals.change import period_change, won_lost_gap
-from planning.deals.funnel import cumulative_incidence, funnel, overdue, wilson
+from planning.deals.funnel import (
+    cohort_changes,
+    cohort_funnel,
+    cumulative_incidence,
+    days_by_stage,
+    funnel,
+    overdue,
+    wilson,
+)
 from planning.deals.grading import grade_leads
+from planning.deals.habits import by_thirds, library, practice_fields, practices
 from planning.deals.lostdeals import against_competitors, surprise_losses, typical_losses
 from planning.deals.reasons import reason_family, written_against_model
 from planning.deals.simulate import simulate_deals
@@ -111,6 +120,68 @@ def test_practices_tell_a_real_one_from_noise(weighed, world):
     assert table.loc["contacts", "verdict"] == "differs" and table.loc["contacts", "effect"] > 0
     turned = practices(weighed, {"contacts": "down"}, owner)
     assert turned["effect"].iloc[0] == pytest.approx(-table.loc["contacts", "effect"], abs=0.02)
+
+
+def test_parts_of_a_persons_deals_are_counted_as_by_hand(weighed, world):
+    owner = world.deals.set_index("deal_id")["owner_id"]
+    table = by_thirds(weighed, {"contacts": "up", "response_hours": "down"}, owner)
+    deals = world.deals.assign(won=world.deals["outcome"] == "won")
+    rank = deals.groupby("owner_id")["response_hours"].rank(pct=True)
+    quick = deals[rank <= 1 / 3]
+    row = table[(table["practice"] == "response_hours") & (table["third"] == "low")].iloc[0]
+    assert row["deals"] == len(quick) and row["wins"] == quick["won"].sum()
+    assert row["typical"] == quick["response_hours"].median()
+    assert row["lo90"] < row["win_rate"] < row["hi90"]
+
+
+def test_the_library_says_what_to_do_next(weighed, world):
+    owner = world.deals.set_index("deal_id")["owner_id"]
+    ways = {"contacts": "up", "tenure_years": "up", "response_hours": "down"}
+    table = practices(weighed, ways, owner)
+    table = table.assign(way=table["practice"].map(ways), owner="sales")
+    table.loc[table["practice"] == "tenure_years", ["verdict", "q"]] = ["cannot tell", 0.5]
+    found = library(table, by_thirds(weighed, ways, owner), pd.Timestamp("2026-12-31")).set_index("practice")
+    assert found.loc["contacts", "next_step"] == "spread" and found.loc["tenure_years", "next_step"] == "collect"
+    assert found.loc["contacts", "beyond_more"] > found.loc["contacts", "beyond_less"]
+    assert (found["check_on"] == pd.Timestamp("2027-06-30")).all() and (found["seen_from"] > 0).all()
+
+
+def test_practices_are_what_people_do_not_the_price_and_not_refused_fields(weighed):
+    from planning.deals.families import parse_families
+
+    families = parse_families({
+        "skill": {"fields": ["contacts", "owner_id"]}, "price": {"fields": ["discount"]},
+        "levers": {"discount": "up", "requirements_met": "up"},
+    }, "f.toml")  # fmt: skip
+    assert practice_fields(weighed, families) == {"requirements_met": "up", "contacts": "up"}
+
+
+def test_cohorts_are_given_the_same_time():
+    day, rows, entries = pd.Timestamp("2026-01-01"), [], []
+    for number in range(120):
+        began = day + pd.Timedelta(days=3 * number)
+        wins = number % 2 == 0
+        rows.append((f"d{number}", "won" if wins else "lost", began, began + pd.Timedelta(days=20)))
+        entries += [(f"d{number}", "Lead", began)]
+        entries += [(f"d{number}", "Offer", began + pd.Timedelta(days=10))] if wins else []
+    deals = pd.DataFrame(rows, columns=["deal_id", "outcome", "created_date", "closed_date"])
+    stages = pd.DataFrame(entries, columns=["deal_id", "stage", "entered_at"])
+    stages = pd.concat([stages, stages[stages["stage"] == "Lead"].assign(stage="Offer").iloc[1:2]])
+    table = cohort_funnel(deals, stages, as_of=pd.Timestamp("2026-10-05"), least=5)
+    lead = table[table["stage"] == "Lead"].set_index("cohort")
+    assert list(lead.index) == ["2026 Q1", "2026 Q2", "2026 Q3"]
+    assert lead.loc["2026 Q1", "days_given"] == 10 and lead["conversion"].between(0.4, 0.6).all()
+    in_q3 = deals["created_date"].between("2026-07-01", "2026-09-25")
+    assert lead.loc["2026 Q3", "entered"] == in_q3.sum()
+    assert set(cohort_changes(table)["verdict"]) == {"cannot tell"}
+
+
+def test_days_by_stage_add_up_to_the_time_to_the_end():
+    deals, stages = history()
+    table = days_by_stage(deals, stages).set_index("stage")
+    assert table.loc["Lead", "days_mean"] == pytest.approx((10 + 5 + 5) / 3)
+    assert table.loc["Proposal", "days_mean"] == pytest.approx((20 + 15) / 3)
+    assert table["share"].sum() == pytest.approx(1)
 
 
 def test_gap_and_change_sum_exactly(weighed, world):

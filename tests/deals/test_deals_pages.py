@@ -1,0 +1,175 @@
+"""The pages of deals: every number a sentence says stands in a table, in both languages; refusals are full pages."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planning import config
+from planning.deals import workspace
+from planning.deals.families import parse_families
+from planning.language import day, month, use
+from planning.reports import deals_page, leads_page, library_page
+from planning.runs import emit
+
+ROOT = Path(__file__).resolve().parents[2]
+# Constants of the method, not results: the level of every interval, a coin flip, "one in ten".
+SAID_FREELY = {90.0, 0.5, 70.0, 100.0}
+
+
+class Recorder(emit.Results):
+    """A step that keeps what a page says without drawing charts."""
+
+    def __init__(self, folder, earlier: dict | None = None):
+        super().__init__(folder, "page", "en")
+        self.frames, self.alts, self.earlier = {}, [], earlier or {}
+
+    def tabulate(self, name, frame, **options):
+        self.frames[name] = frame
+        return self.table(name, frame, **options)
+
+    def chart(self, name, plot, frame, *, alt, title="", **options):
+        self.alts.append(alt)
+
+    def title(self, text):
+        self.manifest["title"] = text
+
+    def file(self, name, writer):
+        self.manifest["files"][name] = name
+
+    def has(self, notebook, name):
+        return name in self.earlier
+
+    def result(self, notebook, name):
+        return self.earlier[name]
+
+
+def sample_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    from planning.sources import read_table
+
+    settings = config.load(ROOT / "workbench.toml")
+    if not (ROOT / "data" / "sample" / "deals.csv").is_file():
+        pytest.skip("the sample company is not written: planning sample data/sample")
+    return read_table("deals", settings), read_table("stage_history", settings)
+
+
+@pytest.fixture(scope="module")
+def mortem():
+    deals, stages = sample_tables()
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    return workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), seed=20270101)
+
+
+def post_mortem_page(mortem, folder) -> Recorder:
+    step = Recorder(folder)
+    for show in (deals_page.show_answer, deals_page.show_weights, deals_page.show_reasons, deals_page.show_lost_deals,
+                 deals_page.show_people, deals_page.show_competitors, deals_page.show_change, deals_page.show_funnel,
+                 deals_page.show_audit, deals_page.keep_results):  # fmt: skip
+        show(step, mortem)
+    return step
+
+
+def said(step: Recorder) -> list[str]:
+    m = step.manifest
+    sections = [text for section in m["sections"] for text in (section["finding"], section["why"])]
+    numbers = [f"{n['text']} {n['note']}" for n in m["numbers"]]
+    open_ = [text for line in m["cannot_tell"] for text in (line["question"], line["answer"])]
+    return [m["answer"], m["lede"], *sections, *numbers, *open_, *m["sentences"].values(), *step.alts]
+
+
+def values_of(step: Recorder) -> tuple[np.ndarray, set[str]]:
+    """All figures of the page's tables (also how many rows they have), and their texts and dates as written."""
+    figures, words = [0.0], set()
+    for frame in step.frames.values():
+        figures.append(float(len(frame)))
+        for column in frame:
+            values = frame[column].dropna()
+            if pd.api.types.is_numeric_dtype(values):
+                figures += [float(value) for value in values]
+            elif pd.api.types.is_datetime64_any_dtype(values):
+                words |= {form(value.date()) for value in values.unique() for form in (day, month)}
+            else:
+                words |= {str(value) for value in values.unique()}
+        words |= {str(column) for column in frame}
+    figures += [float(line["rows"]) for line in step.manifest["left_out"]]
+    return np.abs(np.array(figures)), words
+
+
+def missing_numbers(step: Recorder) -> list[tuple[str, str]]:
+    figures, words = values_of(step)
+    figures = figures[np.isfinite(figures)]
+    out = []
+    for text in said(step):
+        plain = text
+        for word in sorted(words, key=len, reverse=True):
+            plain = plain.replace(word, " ") if len(word) > 2 and any(c.isdigit() for c in word) else plain
+        plain = re.sub(r"(?<=\d)[\u202f\u00a0,](?=\d{3})", "", plain)
+        for whole, part, rate in re.findall(r"(\d+)(\.\d+)?[\u202f\u00a0 ]?(%?)", plain):
+            value, digits = float(whole + part), len(part) - 1 if part else 0
+            scaled = figures * 100 if rate else figures
+            if value not in SAID_FREELY and not (np.abs(scaled - value) <= 0.5 * 10.0**-digits + 1e-9).any():
+                out.append((whole + part + rate, text))
+    return out
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_number_of_the_post_mortem_is_in_a_table(mortem, tmp_path, language):
+    with use(language):
+        step = post_mortem_page(mortem, tmp_path)
+        assert len(said(step)) > 40
+        assert missing_numbers(step) == []
+
+
+def test_a_number_that_stands_in_no_table_is_caught(mortem, tmp_path):
+    step = post_mortem_page(mortem, tmp_path)
+    step.text("stray", "The win rate rose by 77.77 points")
+    assert [number for number, _ in missing_numbers(step)] == ["77.77"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_number_of_the_library_is_in_a_table(mortem, tmp_path, language):
+    with use(language):
+        earlier = post_mortem_page(mortem, tmp_path / "a").frames
+        step = Recorder(tmp_path / "b", earlier)
+        library_page.show_library(step)
+        assert step.manifest["state"] == "ok" and {"library", "thirds", "people"} <= set(step.frames)
+        assert missing_numbers(step) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_number_of_the_lead_grades_is_in_a_table(tmp_path, language):
+    deals, _stages = sample_tables()
+    families = workspace.at_creation(workspace.workspace_families(workspace.CANONICAL, list(deals.columns)))
+    graded = workspace.grade_workspace(deals, families, pd.Timestamp("2026-12-31"))
+    with use(language):
+        step = Recorder(tmp_path)
+        leads_page.show_answer(step, graded)
+        leads_page.show_promises(step, graded)
+        leads_page.show_open(step, graded)
+        assert missing_numbers(step) == []
+
+
+def test_the_library_without_weights_says_why():
+    refused: list = []
+    before = {"state": "cannot_tell", "answer": "These deals cannot say"}
+    step = SimpleNamespace(
+        title=str, has=lambda *names: False, manifest=lambda name: before, refuse=lambda *said: refused.append(said)
+    )
+    library_page.show_library(step)
+    assert refused[0][0] == "No practice can be judged yet" and refused[0][1].startswith("These deals cannot say. ")
+
+
+def test_one_measured_family_is_refused_and_never_a_hundred_percent(tmp_path):
+    deals, stages = sample_tables()
+    families = parse_families({
+        "skill": {"fields": ["owner_id", "contacts", "response_hours"]},
+        "known_at": {"owner_id": "creation", "contacts": "Proposal", "response_hours": "Qualified"},
+    }, "f.toml")  # fmt: skip
+    mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"))
+    assert mortem.result.refused and mortem.result.weights is None
+    step = post_mortem_page(mortem, tmp_path)
+    assert step.manifest["state"] == "cannot_tell" and "only one family of causes" in step.manifest["answer"]
+    assert "Selling skill" not in step.manifest["answer"] and "funnel" in step.frames
