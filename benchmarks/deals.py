@@ -2,7 +2,7 @@
 
     python benchmarks/deals.py                    all parts, 40 worlds a setting (about six minutes)
     python benchmarks/deals.py --worlds 8         a quick look
-    python benchmarks/deals.py --only accuracy    one part: accuracy, peers, speed, data, levers, people
+    python benchmarks/deals.py --only accuracy    one part: accuracy, speed, data, levers, people, practices, wide
     python benchmarks/deals.py --peer-python P    LightGBM + SHAP and one-hot logistic, in a venv of their own (P)
 
 Error is half the sum of |share - truth| over the five families; 800 deals are tried in three times as many worlds, for
@@ -37,7 +37,7 @@ SETTINGS = [
     ("4,000 deals", 4000, 1, {}), ("800 deals", 800, 3, {}), ("market weighs nothing", 4000, 1, {"weights": NO_MARKET}),
     ("200 people", 4000, 1, {"people": 200}), ("unrecorded cause 0.7", 4000, 1, {"confounder": 0.7}),
 ]  # fmt: skip
-PEERED, PEER_WORLDS = ("4,000 deals", "200 people"), 8
+PEERED, PEER_WORLDS = ("4,000 deals", "200 people"), 6
 
 
 def table_of(world) -> dict:
@@ -305,6 +305,88 @@ def people(worlds: int) -> None:
           f"{sure / worlds:.1f} a world, {right / max(sure, 1):.2f} right")  # fmt: skip
 
 
+REAL, EASY, HABIT, NOISE = 4, 4, 2, 5
+STRENGTH = 0.25
+
+
+def mined_world(seed: int):
+    """Return a world with 15 practices in it (4 help, 4 are done in easy deals, 2 are habits of able people, 5 are
+    noise), its deals with the outcome drawn again, and which practices help."""
+    from planning.deals.simulate import simulate_deals
+
+    world, rng = simulate_deals(4000, seed=seed, people=60), np.random.default_rng([seed, 1])
+    deals, n = world.deals.copy(), len(world.deals)
+    easy = world.parts.drop(columns="skill").sum(axis=1).to_numpy()
+    able = world.parts["skill"].groupby(deals["owner_id"]).transform("mean").to_numpy()
+    unit = lambda x: (x - x.mean()) / x.std()  # noqa: E731
+    names = [f"practice_{number}" for number in range(REAL + EASY + HABIT + NOISE)]
+    for number, name in enumerate(names):
+        base = rng.standard_normal(n)
+        if REAL <= number < REAL + EASY:
+            base = base + 0.8 * unit(easy)
+        elif REAL + EASY <= number < REAL + EASY + HABIT:
+            base = base + 0.8 * unit(able)
+        deals[name] = unit(base).round(3)
+    eta = np.log(world.win_probability / (1 - world.win_probability)) + STRENGTH * deals[names[:REAL]].sum(axis=1)
+    deals["outcome"] = np.where(rng.random(n) < 1 / (1 + np.exp(-eta)), "won", "lost")
+    return world, deals, names
+
+
+def practices_found(worlds: int) -> None:
+    """Print how many real practices are found and how many of those named are false: ours, best against the rest, and
+    won against lost deals."""
+    from scipy import stats
+
+    from planning.deals import family_weights, practices
+
+    tally = {title: np.zeros(3) for title in ("inside a person's deals", "best against rest", "won against lost")}
+    off = []
+    for number in range(worlds):
+        world, deals, names = mined_world(7000 + number)
+        result = family_weights(deals.drop(columns=names), families=table_of(world), refits=10)
+        result.prepared.columns.update(practice_columns(deals, names))
+        owner = deals.set_index("deal_id")["owner_id"]
+        found = practices(result, dict.fromkeys(names, "up"), owner).set_index("practice")
+        off += list((found.loc[names[:REAL], "effect"] - STRENGTH).abs())
+        won = (deals["outcome"] == "won").to_numpy()
+        rate = deals.assign(won=won).groupby("owner_id")["won"].mean()
+        top = deals["owner_id"].isin(rate.nlargest(len(rate) // 5).index).to_numpy()
+        named = {
+            "inside a person's deals": set(found.index[found["verdict"] == "differs"]),
+            "best against rest": {p for p in names if stats.ttest_ind(deals.loc[top, p], deals.loc[~top, p])[1] < 0.05},
+            "won against lost": {p for p in names if stats.ttest_ind(deals.loc[won, p], deals.loc[~won, p])[1] < 0.05},
+        }
+        for title, those in named.items():
+            real = len(those & set(names[:REAL]))
+            tally[title] += [real, len(those), (len(those) - real) / max(len(those), 1)]
+    for title, (hits, count, false) in tally.items():
+        print(f"{title}: finds {hits / (REAL * worlds):.2f} of the real practices, false among those named "
+              f"{false / worlds:.3f} ({count / worlds:.1f} named a world)")  # fmt: skip
+    print(f"effect off by {np.mean(off):.3f} log-odds on average")
+
+
+def practice_columns(deals: pd.DataFrame, names: list[str]) -> dict:
+    """Return practices as the audit reads columns, for a result that was made without them."""
+    from planning.deals.columns import read_column
+
+    return {name: read_column(deals[name]) for name in names}
+
+
+def wide_class() -> None:
+    """Print what a class of 5,000 levels costs among 10,000 and 100,000 deals."""
+    from planning.deals import family_weights
+
+    for n in (10_000, 100_000):
+        deals, table = wide_world(n, 15)
+        deals["account_id"] = np.char.add("A", np.random.default_rng(1).integers(0, 5000, n).astype(str))
+        table["customer"]["fields"] = [*table["customer"]["fields"], "account_id"]
+        table["known_at"] |= {"account_id": "creation"}
+        began = time.process_time()
+        result = family_weights(deals, families=table)
+        took = time.process_time() - began
+        print(f"{n:,} deals with a class of 5,000 levels: {took:.1f} s CPU, refused {result.refused}")
+
+
 def main() -> None:
     """Run the parts asked for."""
     parser = argparse.ArgumentParser()
@@ -323,6 +405,7 @@ def main() -> None:
         "accuracy": lambda: accuracy(options.worlds, options.peer_python), "speed": lambda: speed(options.large),
         "data": data, "levers": lambda: levers(min(options.worlds, 10)),
         "people": lambda: people(min(options.worlds, 20)),
+        "practices": lambda: practices_found(min(options.worlds, 40)), "wide": wide_class,
     }  # fmt: skip
     for name, part in parts.items():
         if not options.only or options.only == name:
