@@ -161,14 +161,16 @@ def bench_pilots(worlds: int) -> None:
 
 def bench_demand(worlds: int) -> None:
     """How often a line whose spend follows unseen demand is flagged, and how often one that does not is."""
-    hit, false = 0, 0
-    for seed in range(worlds):
-        world = simulate_world(seed, unseen_demand=0.06, follows=(0,))
-        lines = fit_response(world.spend, world.outcome, draws=20).lines.set_index("line")["follows_demand"]
-        hit, false = hit + lines["Line A"], false + lines[["Line B", "Line C"]].sum()
-    print(
-        f"\nSpend that follows demand: found in {hit}/{worlds} worlds; falsely said of {false}/{2 * worlds} other lines"
-    )
+    print("\nSpend that follows demand: found in worlds; falsely said of other lines; of lines where nothing is unseen")
+    for name, smooth in (("spend in flights", False), ("spend in slow waves", True)):
+        hit, false, calm = 0, 0, 0
+        for seed in range(worlds):
+            flags = []
+            for options in ({"unseen_demand": 0.06, "follows": (0,)}, {}):
+                world = simulate_world(seed, smooth=smooth, **options)
+                flags.append(fit_response(world.spend, world.outcome, draws=20).lines["follows_demand"].to_numpy())
+            hit, false, calm = hit + flags[0][0], false + flags[0][1:].sum(), calm + flags[1].sum()
+        print(f"{name}: {hit}/{worlds}; {false}/{2 * worlds}; {calm}/{3 * worlds}")
 
 
 def bench_solver() -> None:

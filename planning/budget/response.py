@@ -13,7 +13,8 @@ import pandas as pd
 
 from planning.budget.chains import sample
 from planning.budget.curves import Draws
-from planning.budget.fit import Fit, Scaled, fit_form, fitted_lines
+from planning.budget.demand import FOLLOWS, follows_demand
+from planning.budget.fit import Fit, Scaled, fit_form
 from planning.budget.inputs import check_cells
 from planning.budget.panel import Panel, build_panel
 from planning.errors import Fault
@@ -22,7 +23,6 @@ FORMS = ("hill", "log", "s")
 LEAST_WEIGHT = 0.15  # no concave form is trusted less than this
 SPEAKS_UP = 0.3  # an S-shaped form needs this share of the evidence to take part
 WIDEN = 1.12  # intervals of a pooled fit are a little too narrow on self-simulated data (benchmarks/budget.py)
-FOLLOWS = 2.5  # t value at which spend counts as following demand
 JUDGED_ERROR = 0.35  # a judged difference is off by this share (sd), and its points share one author's mood
 
 
@@ -32,8 +32,8 @@ class Response:
 
     draws : posterior draws of the informed cells' curves, per period of spend; cells : one row a cell of the spend
     table: region, line, current, evidence (measured, pooled, judged, none), reason; draw : position in `draws` or -1.
-    lines : one row a line: line, carry_over, follows_demand, demand_t, season_share, evidence. forms : weight of each
-    form; measured : pilots and judged differences as rows of the fit.
+    lines : one row a line: line, carry_over, follows_demand, demand_p, demand_strength, season_share, evidence.
+    forms : weight of each form; measured : pilots and judged differences as rows of the fit.
     """
 
     panel: Panel
@@ -245,55 +245,16 @@ def _line_table(panel, used, data, fits, weights, measured) -> pd.DataFrame:
     learned = panel.learn[:, used].any(axis=0)
     table["carry_over"] = np.nan
     table.loc[used[learned], "carry_over"] = carry[learned]
-    t_value, season = follows_demand(data, fits[0])
-    table["demand_t"], table["season_share"] = np.nan, np.nan
-    table.loc[used[learned], "demand_t"] = t_value[learned]
-    table.loc[used[learned], "season_share"] = season[learned]
-    table["follows_demand"] = table["demand_t"].gt(FOLLOWS)
-    asked = measured.groupby("line")["kind"].first() if len(measured) else pd.Series(dtype=object)
+    asked = zip(("demand_p", "demand_strength", "season_share"), follows_demand(data, fits[0]), strict=True)
+    for name, values in asked:
+        table[name] = np.nan
+        table.loc[used[learned], name] = values[learned]
+    table["follows_demand"] = table["demand_p"].le(FOLLOWS)
+    kinds = measured.groupby("line")["kind"].first() if len(measured) else pd.Series(dtype=object)
     table["evidence"] = [
-        "measured" if panel.learn[:, j].any() else asked.get(j, "none") for j in range(len(panel.lines))
+        "measured" if panel.learn[:, j].any() else kinds.get(j, "none") for j in range(len(panel.lines))
     ]
     return table
-
-
-def follows_demand(data: Scaled, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """Ask of each line whether its spend answers to sales that came before it.
-
-    Spend of a period is explained by its own two last periods, what they brought, and the last two periods' sales
-    beyond the baseline and the other lines' effects, pooled over regions. Spend set by a calendar has a t value
-    around 0; above 2.5 it follows demand and its effect is over-stated. Returns t values and the share of the spend's
-    variance that trend and season explain.
-    """
-    take_out = data.plain
-    brought = fitted_lines(data, fit)
-    x = data.z if data.gather is None else np.einsum("nt,rlt->rln", data.gather, data.z, optimize=True)
-    t_values, season = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    for j in range(x.shape[1]):
-        cells = data.learn[:, j]
-        others = brought.sum(axis=2) - brought[:, :, j]
-        spend, sales, own = (take_out(v[..., None])[..., 0] for v in (x[:, j], data.y - others, brought[:, :, j]))
-        spread = (x[:, j] - x[:, j].mean(axis=1, keepdims=True)) * data.seen
-        total = (spread[cells] ** 2).sum()
-        season[j] = max(1 - (spend[cells] ** 2).sum() / total, 0.0) if total > 0 else 0.0
-        if cells.any() and x.shape[2] >= 16:
-            t_values[j] = _answers(*(_unit(v)[cells] for v in (spend, own, sales)))
-    return t_values, season
-
-
-def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(v.std(axis=1, keepdims=True), 1e-12)
-
-
-def _answers(spend: np.ndarray, own: np.ndarray, sales: np.ndarray) -> float:
-    """Return the t value of past sales in explaining spend, given past spend and what it brought (regions, periods)."""
-    lags = [v[:, 2 - lag : v.shape[1] - lag].ravel() for v in (spend, own) for lag in (1, 2)]
-    recent = (sales[:, 1:-1] + sales[:, :-2]).ravel() / 2
-    design, target = np.stack([*lags, recent], axis=1), spend[:, 2:].ravel()
-    gram = design.T @ design + 1e-9 * np.eye(design.shape[1])
-    beta = np.linalg.solve(gram, design.T @ target)
-    noise = ((target - design @ beta) ** 2).mean()
-    return float(beta[-1] / np.sqrt(noise * np.linalg.inv(gram)[-1, -1]))
 
 
 def _uninformed(panel: Panel) -> Response:
@@ -301,7 +262,7 @@ def _uninformed(panel: Panel) -> Response:
     r, j = np.nonzero(panel.present)
     cells["current"] = panel.current[r, j].round(2)
     cells["evidence"], cells["reason"], cells["draw"] = "none", panel.reasons[r, j], -1
-    lines = pd.DataFrame({"line": panel.lines, "carry_over": np.nan, "demand_t": np.nan, "season_share": np.nan})
+    lines = pd.DataFrame({"line": panel.lines, "carry_over": np.nan, "demand_p": np.nan, "season_share": np.nan})
     lines["follows_demand"], lines["evidence"] = False, "none"
     empty = Draws(cells.iloc[:0][["region", "line"]], np.zeros((1, 0)), np.zeros((1, 0)), np.array(["hill"]))
     return Response(panel, empty, cells, lines, {}, float("nan"), _no_rows(), [], panel.warnings)

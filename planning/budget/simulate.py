@@ -46,15 +46,22 @@ def carry_over(x: np.ndarray, alpha: float | np.ndarray) -> np.ndarray:
     return out
 
 
-def _spend(rng, size, lines, periods, demand, follows):
-    """Return spend (regions, lines, periods): a level a cell, flights, and demand where the line follows it."""
+def _spend(rng, size, lines, periods, demand, follows, smooth):
+    """Return spend (regions, lines, periods): a level a cell, flights or slow waves, and demand where the line follows
+    it."""
     regions = len(size)
     share = rng.uniform(0.012, 0.045, lines)
     level = size[:, None] * share * np.exp(rng.normal(0, 0.5, (regions, lines)))
-    flights = np.exp(rng.normal(0, 0.5, (regions, lines, periods)) - 0.125)
-    blocks = rng.random((regions, lines, periods // 4 + 1)) < 0.7
-    on = np.repeat(blocks, 4, axis=2)[:, :, :periods]
-    spend = level[..., None] * flights * np.where(on, 1.35, 0.15)
+    if smooth:
+        waves = rng.normal(0, 0.35, (regions, lines, periods))
+        for t in range(1, periods):
+            waves[..., t] += 0.7 * waves[..., t - 1]
+        spend = level[..., None] * np.exp(waves - waves.var() / 2)
+    else:
+        flights = np.exp(rng.normal(0, 0.5, (regions, lines, periods)) - 0.125)
+        blocks = rng.random((regions, lines, periods // 4 + 1)) < 0.7
+        on = np.repeat(blocks, 4, axis=2)[:, :, :periods]
+        spend = level[..., None] * flights * np.where(on, 1.35, 0.15)
     for line in follows:
         spend[:, line] *= np.exp(6.0 * demand)
     return level, spend
@@ -71,12 +78,13 @@ def simulate_world(
     slope: float = 1.6,
     unseen_demand: float = 0.0,
     follows: tuple[int, ...] = (),
+    smooth: bool = False,
     start: str = "2025-01-06",
 ) -> World:
     """Draw a world; ``noise`` is the sd of weekly sales around the truth, relative to a region's sales.
 
     ``unseen_demand`` is the sd of a slow demand (AR 0.8) that no column records; lines in ``follows`` spend more when
-    it is high.
+    it is high. ``smooth`` : spend moves in slow waves, not in flights of four periods.
     """
     rng = np.random.default_rng(seed)
     size = 400_000 * np.exp(rng.normal(0, 0.6, regions))
@@ -89,7 +97,7 @@ def simulate_world(
     shocks = rng.normal(0, unseen_demand * 0.6, (regions, periods))
     for t in range(1, periods):
         demand[:, t] = 0.8 * demand[:, t - 1] + shocks[:, t]
-    level, spend = _spend(rng, size, lines, periods, demand, follows)
+    level, spend = _spend(rng, size, lines, periods, demand, follows, smooth)
     alpha = rng.uniform(0.1, 0.6, lines)
     half = size[:, None] * rng.uniform(0.02, 0.06, lines) * np.exp(rng.normal(0, 0.3, (regions, lines)))
     strength = rng.uniform(0.12, 0.32, lines) * (0.8 if form == "log" else 1.0)
