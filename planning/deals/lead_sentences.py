@@ -123,7 +123,7 @@ def labels() -> dict[str, str]:
         "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
         "promised": _("promised"), "seen": _("observed"), "yes": _("yes"), "no": _("no"),
         "chart": _("Share of leads won, by grade"),
-        "title_grades": _("The grades in figures"), "title_open_leads": _("Open leads by their chance"),
+        "title_grades": _("The grades in figures"), "title_over_time": _("The grades, part by part"), "title_open_leads": _("Open leads by their chance"),
         "title_refused": _("Fields refused"), "title_scores": _("The grading in one row"),
         "learned_on": _("Learned on"), "n": _("Judged on"), "auc_lo": _("AUC from"), "auc_hi": _("to"),
         "brier": _("Brier score"), "log_loss": _("Log-loss"), "follow_up_days": _("Days of follow-up"),

@@ -180,7 +180,7 @@ def labels() -> dict[str, str]:
     return {
         "practice": _("Practice"), "verdict": _("Verdict"), "points": _("Win rate, points"),
         "points_lo": _("Interval from"), "points_hi": _("to"), "beyond_less": _("Beyond their deals, less of it"),
-        "beyond_more": _("more of it"), "seen_from": _("Seen from"), "next_step": _("Next step"),
+        "beyond_more": _("Beyond their deals, more of it"), "seen_from": _("Seen from"), "next_step": _("Next step"),
         "owner": _("Owned by"), "check_on": _("Check on"), "third": _("Part"), "typical": _("Typically"),
         "deals": _("Deals"), "wins": _("Won"), "win_rate": _("Win rate"), "lo90": _("Interval from"), "hi90": _("to"),
         "expected_rate": _("Expected of these deals"), "person": _("Person"), "expected_wins": _("Expected wins"),

@@ -74,7 +74,8 @@ def show_open(step: Any, graded: LeadGrades) -> None:
         return
     if len(graded.open_leads):
         step.finding("open_leads", *sentences.open_finding(graded.open_leads))
-        _table(step, "open_leads", graded.open_leads.head(40),
+        shown = max(40, int((graded.open_leads["grade"] == "hot").sum()))
+        _table(step, "open_leads", graded.open_leads.head(shown),
                {"probability": "percent", "amount_first": "money", "created_date": "date"},
                details=len(graded.open_leads) > 12)  # fmt: skip
     found = graded.grading.findings
@@ -95,6 +96,6 @@ def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *
         shown = shown.assign(grade=[sentences.grade_name(grade) for grade in shown["grade"]])
     if "kept" in shown:
         shown = shown.assign(kept=[words["yes"] if kept else words["no"] for kept in shown["kept"]])
-    title = words.get(f"title_{name}", "") if details else ""
+    title = words.get(f"title_{name}", "")
     step.tabulate(name, shown, title=title, headings={c: words[c] for c in shown if c in words},
                   formats={c: kind for c, kind in formats.items() if c in shown}, details=details)  # fmt: skip

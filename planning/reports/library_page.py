@@ -48,7 +48,7 @@ def _show_practices(step: Any, library: pd.DataFrame) -> None:
     step.chart(
         "practices_chart", charts.intervals, frame, alt=sentences.practices_alt(library),
         title=words["chart_practices"], heading=words["step"], interval_heading=words["interval"], reference=0.0,
-        reference_name=words["none"],
+        reference_name=words["none"], low=min(float(frame["lo"].min()), 0.0) - 0.08 * float(frame["hi"].max()),
     )  # fmt: skip
     step.finding("library", *sentences.library_finding(library))
     _table(step, "library", library.drop(columns=["verdict", "seen_from"]), POINTS | {"check_on": "date"})
