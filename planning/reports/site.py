@@ -10,6 +10,7 @@ import base64
 import datetime as dt
 import functools
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,20 @@ def environment() -> jinja2.Environment:
     """Returns the templates' environment; an undefined name is an error, not a hole in a page."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False, bytecode_cache=_compiled(),
     )  # fmt: skip
     made.globals.update(_=language.gettext, figure=language.number)
     return made
+
+
+def _compiled() -> jinja2.FileSystemBytecodeCache | None:
+    """Where compiled templates are kept, by their content: compiling them takes longer than a run's pages."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "planning-workbench" / "templates"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
 @functools.cache

@@ -136,7 +136,7 @@ class Running:
         self.jobs: dict[str, Any] = {}
         self.reason: str | None = None
         self.stopped = threading.Event()
-        self.mutex = threading.Lock()
+        self.mutex, self.kernel_mutex = threading.Lock(), threading.Lock()
 
     def execute(self) -> dict[str, Any]:
         self.show.begin(self.plan.flow, self.folder.run_id, len(self.steps))
@@ -159,6 +159,8 @@ class Running:
     def _all_steps(self) -> None:
         left = {step.notebook: step for step in self.plan.steps}
         running: dict[Future[None], str] = {}
+        early = threading.Thread(target=self._start_early, daemon=True)
+        early.start()
         try:
             with ThreadPoolExecutor(max(1, self.options.jobs), thread_name_prefix="notebook") as pool:
                 while left or running:
@@ -169,6 +171,7 @@ class Running:
                         running.pop(future)
                         future.result()
         finally:
+            early.join()
             if self.kernels is not None and self.options.kernels is None:
                 self.kernels.close()
 
@@ -304,11 +307,17 @@ class Running:
             with self.mutex:
                 del self.jobs[name]
 
+    def _start_early(self) -> None:
+        """Starts the kernels' process while the steps still import papermill, where nothing will be reused."""
+        with contextlib.suppress(Exception):  # the step that needs a kernel meets the same and says it
+            if self.options.force:
+                self._kernel_source()
+
     def _kernel_source(self) -> Any:
         """Where kernels come from: made for the first step that needs one, since a run may reuse all of them."""
         from planning.runs import kernels
 
-        with self.mutex:
+        with self.kernel_mutex:  # one of its own: starting takes seconds, in which a stop must be heard
             if self.kernels is None:
                 notebooks = [step.declared.path for step in self.plan.steps]
                 kind, why = self.settings.run.kernel, ""
@@ -332,7 +341,7 @@ class Running:
             "notebook": step.notebook, "root": str(self.root), "path": str(step.declared.path),
             "run_id": self.folder.run_id, "results": str(results),
             "earlier": {name: str(path) for name, path in self._earlier(step).items()},
-            "imports": str(self._imports(step)),
+            "imports": str(self._imports(step)), "tables": str(self.folder.path / ".context" / "tables"),
         }  # fmt: skip
 
     def _note(self, row: dict[str, Any]) -> str:

@@ -113,7 +113,10 @@ class Step:
     # ------------------------------------------------------------------ what it reads
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """Returns a canonical table that `begin` declared; None for an optional one that is not configured."""
+        """Returns a canonical table that `begin` declared; None for an optional one that is not configured.
+
+        In a run it is read and checked by the first notebook that asks; the others take the same rows from the run.
+        """
         if name not in [*self._tables, *self._optional]:
             known = [*self._tables, *self._optional]
             raise NotebookError(
@@ -122,9 +125,19 @@ class Step:
             )
         if name in self._optional and not self.configured(name):
             return None
+        kept = Path(self._context["tables"]) / f"{name}.pickle" if "tables" in self._context else None
+        if kept is not None and kept.is_file():
+            import pandas as pd
+
+            return pd.read_pickle(kept)
         from planning.sources import read_table
 
-        return read_table(name, self.settings)
+        frame = read_table(name, self.settings)
+        if kept is not None:
+            kept.parent.mkdir(exist_ok=True)
+            with files.atomic_path(kept) as path:
+                frame.to_pickle(path)
+        return frame
 
     def path(self, name: str) -> Path:
         """Returns where a file or folder of the workspace lies that `begin` declared in `files`."""

@@ -54,9 +54,24 @@ def read_table(name: str, settings: Settings) -> pd.DataFrame:
     frame = checked.frame.reset_index(drop=True)
     warnings = [fault for fault in checked.faults if fault.severity == "warning"]
     frame.attrs.update(
-        label=checked.label, facts=checked.facts, left_out=checked.left_out, warnings=[w.line() for w in warnings]
-    )
+        label=checked.label, facts=_Facts(checked.facts), left_out=_Lines(checked.left_out),
+        warnings=_Lines(w.line() for w in warnings),
+    )  # fmt: skip
     return frame
+
+
+class _Facts(dict):
+    """What was found out about a file. pandas copies `attrs` deeply with every step; this one is shared instead."""
+
+    def __deepcopy__(self, _memo: Any) -> _Facts:
+        return self
+
+
+class _Lines(list):
+    """As `_Facts`, for lists."""
+
+    def __deepcopy__(self, _memo: Any) -> _Lines:
+        return self
 
 
 def _paste(block: str) -> str:
@@ -80,7 +95,7 @@ def source_of(name: str, settings: Settings) -> Source:
     fields(name)
     if name not in settings.sources:
         near = did_you_mean(name, settings.sources)
-        raise ConfigError(f"[sources.{name}] is not in workbench.toml.{near} Add it with path = \"...\" to use {name}.")
+        raise ConfigError(f'[sources.{name}] is not in workbench.toml.{near} Add it with path = "..." to use {name}.')
     return settings.sources[name]
 
 

@@ -224,6 +224,26 @@ def test_a_row_that_is_in_one_run_only_is_a_difference(tmp_path):
     assert len(changes) == 1 and changes[0]["key"] == "y" and changes[0]["before"] is None
 
 
+def test_a_table_is_read_once_a_run_and_anew_in_the_next(workspace):
+    """The second notebook gets the rows of the first though the file changed meanwhile; a new run reads the file."""
+    sales = workspace.root / "sales.csv"
+    workspace.configure(
+        '[flows.f]\nsteps = ["first", "second"]\n[run]\njobs = 1\n[sources.sales]\npath = "sales.csv"\n'
+    )
+    line = "2026-01-01,North,Pumps,OEM,5.5\n"
+    sales.write_text("ds,region,line,customer_type,amount\n" + line)
+    see = "f = step.table('sales')\nstep.number('{n}', float(f.amount.sum()), label='x', text=f.attrs['label'])\n"
+    see += "assert f.dtypes['ds'].kind == 'M' and f.attrs['warnings'] == [] and f.copy().attrs == f.attrs"
+    change = f"open({str(sales)!r}, 'a').write('2026-02-01,North,Pumps,OEM,1\\n')"
+    workspace.notebook("first", see.format(n="a"), change, more=', tables=["sales"]')
+    workspace.notebook("second", see.format(n="b"), more=', tables=["sales"], optional_results={"first": ["a"]}')
+    for total in (5.5, 6.5):
+        record = launch.start("f", force=True)
+        said = {n["name"]: n["value"] for step in record["steps"] for n in step.get("numbers", ())}
+        assert record["status"] == "ok", record["error"]
+        assert said == {"a": total, "b": total}
+
+
 def test_a_locked_reports_folder_is_one_line(workspace):
     workspace.notebook("first", NUMBER)
     workspace.reports.write_text("a file where the folder should be")
