@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import names
+from planning.deals.design import MAX_LEVELS
 from planning.deals.families import Families
 from planning.deals.prepare import Finding, Prepared
 from planning.language import _
@@ -72,19 +73,24 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
     if column.kind == "date":
         text = _("a date is no cause: it would call the calendar the market")
         return [Finding("refused", name, "date", text, _("Use an outside index of the period instead."))]
+    many = _many_levels(name, column.values) if column.kind == "category" else []
     if column.missing > MOSTLY_MISSING:
         rows = int(column.values.notna().sum())
-        return [
-            Finding(
-                "warning",
-                name,
-                "mostly_missing",
-                _("{x} missing; it speaks for {rows} deals only").format(x=f"{column.missing:.1%}", rows=rows),
-                "",
-                rows,
-            )
-        ]
-    return []
+        text = _("{x} missing; it speaks for {rows} deals only").format(x=f"{column.missing:.1%}", rows=rows)
+        return [*many, Finding("warning", name, "mostly_missing", text, "", rows)]
+    return many
+
+
+def _many_levels(name: str, values: pd.Series) -> list[Finding]:
+    """A class of very many values: the commonest are told apart, the rare ones are taken together."""
+    counts = values.value_counts()
+    if len(counts) < MAX_LEVELS:
+        return []
+    rows = int(counts.iloc[MAX_LEVELS - 1 :].sum())
+    text = _("{n} values; beyond the {most} commonest they may be taken together as one ({rows} deals)").format(
+        n=len(counts), most=MAX_LEVELS - 1, rows=rows
+    )
+    return [Finding("note", name, "many_levels", text, _("Group it into fewer classes."), rows)]
 
 
 def _merged(name: str, merged: tuple[tuple[str, ...], ...]) -> list[Finding]:

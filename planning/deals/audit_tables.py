@@ -90,7 +90,9 @@ def _future(closed: pd.Series, created: pd.Series | None, prepared: Prepared) ->
         return []
     newest = max(created.max(), closed[closed <= created.max()].max())
     won = prepared.outcomes.state == "won"
-    cycle = (closed - created).dt.days[prepared.outcomes.closed]
+    cycle = (closed - created).dt.days[prepared.outcomes.closed].dropna()
+    if cycle.empty:
+        return []
     limit = newest + pd.Timedelta(days=float(cycle.quantile(0.9)) * 1.5 + 30)
     late = int((won & (closed > limit).to_numpy()).sum())
     if not late:

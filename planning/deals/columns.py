@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from planning.deals.names import ID_WORDS, says
+from planning.deals.names import ID_WORDS, REFERENCE_WORDS, says
 
 MISSING_WORDS = {
     "",
@@ -74,6 +74,11 @@ def naive(series: pd.Series) -> pd.Series:
 
 
 def _finish(name: str, kind: str, values: pd.Series, **more) -> Column:
+    if kind == "number" and says(name, REFERENCE_WORDS) and (values.dropna() % 1 == 0).all():
+        codes, levels = pd.factorize(values)  # 38.0 is the name of a person or place: a class, and not a size
+        names = np.array([str(int(level)) for level in levels] + [None], dtype=object)
+        kind = "id" if len(values) > 50 and len(levels) > 0.9 * len(values) else "category"
+        values = pd.Series(names[codes], index=values.index, dtype=object)
     missing = float(values.isna().mean()) if len(values) else 1.0
     if values.nunique(dropna=True) <= 1 and (missing in (0.0, 1.0) or values.nunique() == 0):
         kind = "constant"
@@ -107,7 +112,7 @@ def _as_numbers(texts: list[str | None]) -> np.ndarray | None:
     filled = [_NUMBER_DIRT.sub("", text) for text in texts if text is not None]
     european = all(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})*,\d+|[-+]?\d+,\d{1,2}", text) for text in filled)
     cleaned = [text.replace(".", "").replace(",", ".") if european else text.replace(",", "") for text in filled]
-    numbers = pd.to_numeric(pd.Series(cleaned, dtype=object), errors="coerce").to_numpy("float64")
+    numbers = np.array(pd.to_numeric(pd.Series(cleaned, dtype=object), errors="coerce"), dtype="float64")
     if np.isfinite(numbers).mean() < 0.95:
         return None
     numbers[~np.isfinite(numbers)] = np.nan

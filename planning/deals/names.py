@@ -69,6 +69,7 @@ PROPOSAL_WORDS = (
     r"^contacts$|response|价格|报价|折扣|需求|竞争|响应"
 )
 ID_WORDS = r"(^|[\s_])(id|uuid|guid|number|no|nr|num|key|record)$|^(id|hs_object_id)|编号|单号|deal_?id|opportunity_?id"
+REFERENCE_WORDS = r"(^|\s)(id|uuid|code|plz|zip)$|编号|编码|代码|邮编"  # numbers that name and do not count
 DEAL_WORDS = r"deal|opportunit|lead|prospect|record|quote|object|case|ticket|商机|线索|交易|项目"
 AMOUNT_WORDS = r"amount|value|revenue.?(expected)?$|price$|金额|总价|acv|arr|tcv"
 PERSON_WORDS = r"owner|agent|\brep\b|sales.?(person|man)|seller|负责人|销售员|业务员"

@@ -190,7 +190,8 @@ def rule_name(rule: str) -> str:
         "back_filled": _("typed in afterwards"), "young_cohorts": _("young deals"),
         "future_close": _("future close date"),
         "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
-        "dominant_family": _("one family dominates"), "not_measured": _("not measured"),
+        "dominant_family": _("one family dominates"), "many_levels": _("very many values"),
+        "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)
 

@@ -51,6 +51,13 @@ def test_kinds_of_columns(texts, kind):
     assert read_column(pd.Series(texts, name="x", dtype=object)).kind == kind
 
 
+def test_ids_written_as_numbers_are_classes_and_not_sizes():
+    for values in ([38.0, 7.0, 38.0, np.nan], ["38.0", "7", "38", None]):
+        column = read_column(pd.Series(values, name="owner_id"))
+        assert column.kind == "category" and set(column.values.dropna()) == {"38", "7"}
+    assert read_column(pd.Series([38.0, 7.0, 38.0], name="response_hours")).kind == "number"
+
+
 def test_spellings_of_one_level_are_merged():
     column = read_column(pd.Series(["GTX Pro", "GTXPro", "GTX Pro", "MG"], name="product"))
     assert column.values.tolist() == ["GTX Pro", "GTX Pro", "GTX Pro", "MG"]
@@ -101,7 +108,9 @@ def test_one_deal_with_two_outcomes_is_left_out():
 
 @pytest.mark.parametrize("outcomes", [["won"] * 600, ["open"] * 600, [None] * 600])
 def test_one_outcome_or_none_is_refused_with_a_reason(outcomes):
-    result = family_weights(deals().assign(outcome=outcomes), families=FAMILIES)
+    created = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(600) // 3, unit="D")
+    frame = deals().assign(outcome=outcomes, created_date=created, closed_date=pd.NaT)
+    result = family_weights(frame, families=FAMILIES)
     assert result.refused and result.summary["reasons"] and result.summary["auc"] is None
 
 
@@ -128,6 +137,15 @@ def test_awkward_columns_do_not_stop_the_weights():
     assert not result.refused and np.isfinite(result.weights["share"]).all()
     found = set(zip(result.findings["rule"], result.findings["field"], strict=True))
     assert {("free_text", "text"), ("constant", "empty"), ("constant", "constant"), ("zero_amounts", "amount")} <= found
+
+
+def test_a_class_of_5000_values_is_named_and_numbers_as_text_with_gaps_are_read():
+    n = 6000
+    level = np.char.add("L", np.random.default_rng(1).integers(0, 5000, n).astype(str))
+    text = pd.Series(["1,234", None, "5", "n/a"] * (n // 4), name="text")
+    frame = deals(n).assign(level=level, text=text)
+    assert ("many_levels", "level") in rules(frame)
+    assert read_column(frame["text"]).values.isna().mean() == 0.5
 
 
 def test_leaks_are_refused():
