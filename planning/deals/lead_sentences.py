@@ -95,6 +95,15 @@ def refusal() -> tuple[str, str]:
     )
 
 
+def one_sided(won: int, lost: int) -> str:
+    """Returns that all leads ended the same way, so none is hotter than another; empty where both ways occur."""
+    if won and lost:
+        return ""
+    return _("{won} leads were won in time and {lost} were not: there is nothing to tell apart.").format(
+        won=number(won), lost=number(lost)
+    )
+
+
 def coin_flip(scores: dict[str, Any]) -> str:
     """Returns that the grades do no better than chance on later leads."""
     return _(

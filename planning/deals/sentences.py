@@ -348,6 +348,10 @@ def audit_finding(table: pd.DataFrame) -> tuple[str, str]:
 def refusal_headline(summary: dict[str, Any]) -> str:
     """Returns the refusal as an answer."""
     n = number(summary["n"])
+    if not summary["n"]:
+        return _("No deal is decided yet, so nothing can be said about why we win")
+    if not summary["n_won"] or not summary["n_lost"]:
+        return _("These {n} decided deals cannot say why we win: all of them ended the same way").format(n=n)
     if summary["auc"] is None:
         return _("These {n} decided deals cannot say why we win: too few of them, or no field to go by").format(n=n)
     if not summary["auc_lo"] > 0.5:

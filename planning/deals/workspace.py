@@ -12,7 +12,7 @@ from planning.deals import casemix, change, funnel, habits, lostdeals, reasons
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
 from planning.deals.grading import Grading, grade_leads
-from planning.deals.lead_sentences import coin_flip
+from planning.deals.lead_sentences import coin_flip, one_sided
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, snapshot
 from planning.errors import DataError
@@ -70,6 +70,7 @@ def analyse(
 ) -> PostMortem:
     """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported."""
     rule, left_out, rows, follow_up = "as exported", (), deals, None
+    _same_ids(deals, history)
     moment = stage or _last_stage(families, history)
     if moment:
         taken: Snapshot = snapshot(deals, history, stage=moment, as_of=as_of)
@@ -83,6 +84,17 @@ def analyse(
     if not result.refused:
         mortem.tables.update(_with_model(mortem, families, seed))
     return mortem
+
+
+def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
+    """Raises DataError where the stage history speaks of other deals than the table of deals."""
+    if history is None or history.empty or deals.empty or history["deal_id"].isin(deals["deal_id"]).any():
+        return
+    theirs, ours = history["deal_id"].iloc[0], deals["deal_id"].iloc[0]
+    raise DataError(
+        f"no deal_id of stage_history (such as {str(theirs)!r}) is among the deals (such as {str(ours)!r}). "
+        "Export both with the same ids."
+    )
 
 
 def _last_stage(families: Families, history: pd.DataFrame | None) -> str:
@@ -204,6 +216,9 @@ def grade_workspace(
     outcome[~had_time] = "open"
     rows = deals.assign(outcome=outcome)
     left_out = (("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),)
+    reason = one_sided(int((outcome == "won").sum()), int((outcome == "lost").sum()))
+    if reason:
+        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
     try:
         grading = grade_leads(rows, families=families, hot=hot, cold=cold)
     except DataError as error:

@@ -11,6 +11,7 @@ import pytest
 from planning import config
 from planning.deals import workspace
 from planning.deals.families import parse_families
+from planning.errors import DataError
 from planning.language import day, month, use
 from planning.reports import deals_page, leads_page, library_page
 from planning.runs import emit
@@ -173,3 +174,23 @@ def test_one_measured_family_is_refused_and_never_a_hundred_percent(tmp_path):
     step = post_mortem_page(mortem, tmp_path)
     assert step.manifest["state"] == "cannot_tell" and "only one family of causes" in step.manifest["answer"]
     assert "Selling skill" not in step.manifest["answer"] and "funnel" in step.frames
+
+
+@pytest.mark.parametrize(("outcome", "words"), [("won", "ended the same way"), ("open", "No deal is decided yet")])
+def test_tables_of_one_outcome_get_full_pages(tmp_path, outcome, words):
+    deals, stages = sample_tables()
+    deals = deals.assign(outcome=outcome, closed_date=deals["closed_date"] if outcome == "won" else pd.NaT)
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"))
+    step = post_mortem_page(mortem, tmp_path)
+    assert step.manifest["state"] == "cannot_tell" and words in step.manifest["answer"]
+    graded = workspace.grade_workspace(deals, workspace.at_creation(families), pd.Timestamp("2026-12-31"))
+    assert graded.grading is None and graded.reason
+
+
+def test_a_history_of_other_deals_is_an_error_that_names_both_ids():
+    deals, stages = sample_tables()
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    other = deals.assign(deal_id=np.arange(1.0, len(deals) + 1))
+    with pytest.raises(DataError, match="'D000001'.*'1.0'.*same ids"):
+        workspace.analyse(other, stages, families, pd.Timestamp("2026-12-31"))
