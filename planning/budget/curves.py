@@ -204,6 +204,16 @@ class Draws:
         """Return how fast the marginal falls (draws, cells) at spend ``x``."""
         return self._apply(shape_curvature, x)
 
+    def _mean_marginals(self, grid: np.ndarray) -> np.ndarray:
+        """Return the mean over draws of what the next unit brings at each point of ``grid`` (cells, knots)."""
+        total = np.zeros(grid.shape)
+        for form in np.unique(self.forms):
+            rows = self.forms == form
+            a, k = self.a[rows], self.k[rows]
+            for j in range(grid.shape[1]):
+                total[:, j] += (a * shape_slope(grid[:, j], k, str(form), self.slope)).sum(axis=0)
+        return total / len(self.a)
+
     def peak(self, lo: np.ndarray, hi: np.ndarray, *, knots: int = 129) -> np.ndarray:
         """Return where the mean curve stops being convex between lo and hi; lo itself where it is concave
         throughout."""
@@ -211,7 +221,7 @@ class Draws:
             return lo.copy()
         steps = np.linspace(0.0, 1.0, knots) ** 2
         grid = lo[:, None] + (hi - lo)[:, None] * steps[None, :]
-        marginals = np.stack([self.marginal(grid[:, j]).mean(axis=0) for j in range(knots)], axis=1)
+        marginals = self._mean_marginals(grid)
         at = marginals.argmax(axis=1)
         rises = marginals.max(axis=1) > marginals[:, 0] * (1 + 1e-6)
         return np.where(rises, grid[np.arange(len(grid)), at], lo)
@@ -229,6 +239,6 @@ class Draws:
         """
         steps = np.linspace(0.0, 1.0, knots) ** 2
         grid = lo[:, None] + (hi - lo)[:, None] * steps[None, :]
-        marginals = np.stack([self.marginal(grid[:, j]).mean(axis=0) for j in range(knots)], axis=1)
+        marginals = self._mean_marginals(grid)
         start = self.response(lo).mean(axis=0)
         return Table(grid, np.minimum.accumulate(marginals, axis=1), start)

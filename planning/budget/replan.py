@@ -13,6 +13,7 @@ import pandas as pd
 from planning.budget.solver import solve, spend_at
 
 SHARES = (0.02, 0.05, 0.10)
+EXACT = 1e-14  # how near prices are found, as a share of the widest difference between marginals
 
 
 def least_move(curves, plan: np.ndarray, lo: np.ndarray, hi: np.ndarray, limit: float) -> np.ndarray:
@@ -24,8 +25,8 @@ def least_move(curves, plan: np.ndarray, lo: np.ndarray, hi: np.ndarray, limit: 
         return best
     here = curves.marginal(plan)
     low, high = 0.0, float(here.max() - here.min())
-    x = plan
-    for _ in range(60):
+    near = EXACT * high
+    while high - low > near:
         cost = 0.5 * (low + high)
         x = _at_cost(curves, plan, here, lo, hi, total, cost)
         if np.abs(x - plan).sum() / 2 > limit:
@@ -38,12 +39,12 @@ def least_move(curves, plan: np.ndarray, lo: np.ndarray, hi: np.ndarray, limit: 
 def _at_cost(curves, plan, here, lo, hi, total, cost) -> np.ndarray:
     """Return the best split when moving a unit costs ``cost`` on each side."""
     low, high = float(here.min()) - cost, float(here.max()) + cost
-    x = plan
-    for _ in range(70):
+    x, near = plan, EXACT * max(abs(low), abs(high))
+    while high - low > near:
         price = 0.5 * (low + high)
-        up = np.maximum(spend_at(curves, np.full(len(plan), price + cost), lo, hi), plan)
-        down = np.minimum(spend_at(curves, np.full(len(plan), max(price - cost, 1e-300)), lo, hi), plan)
-        x = np.where(here > price + cost, up, np.where(here < price - cost, down, plan))
+        takes, gives = here > price + cost, here < price - cost
+        moved = spend_at(curves, np.where(takes, price + cost, max(price - cost, 1e-300)), lo, hi)
+        x = np.where(takes, np.maximum(moved, plan), np.where(gives, np.minimum(moved, plan), plan))
         if x.sum() > total:
             low = price
         else:
