@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from planning.deals.attribution import FamilyWeights, family_parts
+from planning.deals.funnel import Z90
 
 TOP_SHARE = 0.20
 SURE = 0.80
@@ -57,14 +57,13 @@ def performers(result: FamilyWeights, people: pd.Series, *, seed: int = 0, draws
     best = max(1, round(TOP_SHARE * len(names)))
     p_top = (np.argsort(np.argsort(-drawn, axis=1), axis=1) < best).mean(axis=0)
     p_below = (drawn < np.median(drawn, axis=1, keepdims=True)).mean(axis=0)
-    z = special.ndtri(0.95)
     verdict = np.where(p_top > SURE, "top", np.where((p_below > 0.95), "below", "cannot tell"))
     expected = np.bincount(codes, 1 / (1 + np.exp(-offset)), len(names))
     frame = pd.DataFrame({
         "person": names, "deals": np.bincount(codes, minlength=len(names)),
         "wins": np.bincount(codes, won, len(names)).astype(int),
         "expected_wins": expected * won.sum() / max(expected.sum(), 1e-9), "effect": effect,
-        "lo90": effect - z * np.sqrt(variance), "hi90": effect + z * np.sqrt(variance),
+        "lo90": effect - Z90 * np.sqrt(variance), "hi90": effect + Z90 * np.sqrt(variance),
         "p_top": p_top, "verdict": verdict,
     })  # fmt: skip
     return frame.sort_values("p_top", ascending=False, kind="stable").reset_index(drop=True)

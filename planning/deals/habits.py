@@ -17,7 +17,7 @@ from scipy import special
 from planning.deals.attribution import FamilyWeights
 from planning.deals.auditing import refused_fields
 from planning.deals.families import Families
-from planning.deals.funnel import wilson
+from planning.deals.funnel import Z90, wilson
 from planning.deals.prepare import Finding
 
 HABITS = ("skill", "process")
@@ -64,10 +64,9 @@ def practices(result: FamilyWeights, fields: dict[str, str], people: pd.Series, 
     b, error, slope = _within(won, offset, codes, np.column_stack(columns))
     p = 2 * special.ndtr(-np.abs(b / error))
     q = _benjamini_hochberg(p)
-    z = special.ndtri(0.95)
     frame = pd.DataFrame({
-        "practice": names, "effect": b, "lo90": b - z * error, "hi90": b + z * error, "points": slope * b,
-        "points_lo": slope * (b - z * error), "points_hi": slope * (b + z * error), "p": p, "q": q,
+        "practice": names, "effect": b, "lo90": b - Z90 * error, "hi90": b + Z90 * error, "points": slope * b,
+        "points_lo": slope * (b - Z90 * error), "points_hi": slope * (b + Z90 * error), "p": p, "q": q,
         "verdict": np.where(q <= rate, "differs", "cannot tell"),
     })  # fmt: skip
     return frame.sort_values("p", kind="stable").reset_index(drop=True)

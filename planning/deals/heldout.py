@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from planning.deals.funnel import Z90
 from planning.deals.winmodel import Fit, fit
 
 FOLDS = 5
@@ -59,11 +59,10 @@ def _predict(model: Fit, codes: np.ndarray, won: np.ndarray, learn: np.ndarray, 
 def score_held_out(eta: np.ndarray, won: np.ndarray) -> HeldOut:
     """Scores held-out log-odds against what happened."""
     auc, error = delong(eta, won)
-    z = special.ndtri(0.95)
     loss = float(np.mean(np.logaddexp(0, eta) - won * eta))
     rate = won.mean()
     base = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
-    return HeldOut(auc, max(auc - z * error, 0.0), min(auc + z * error, 1.0), loss, 1 - loss / base, len(won))
+    return HeldOut(auc, max(auc - Z90 * error, 0.0), min(auc + Z90 * error, 1.0), loss, 1 - loss / base, len(won))
 
 
 def delong(score: np.ndarray, won: np.ndarray) -> tuple[float, float]:
