@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from planning.budget.pilots import FEWEST_WINDOWS
 from planning.language import _, chance, interval, listing, money, ngettext, number, percent, signed
 
 POWER = 0.8
@@ -104,6 +105,26 @@ def aa_text(rate: float, tests: int) -> str:
     return _(
         "Where nothing was tried, {n} runs of the same test called {rate} an effect; an honest test calls about 5 %."
     ).format(n=number(tests), rate=percent(rate, 1))
+
+
+def carries_text(figures: dict) -> str:
+    """Return whether the choices of regions, or the past windows, can carry a test at 5 %."""
+    words = {
+        "n": number(figures["choices"]), "count": number(figures["count"]), "regions": number(figures["regions"]),
+        "windows": number(figures["placebos"]),
+    }  # fmt: skip
+    if figures["exact"]:
+        text = _("The {count} of {regions} regions can be chosen in {n} ways: enough for a test at 5 %.")
+        return text.format(**words)
+    text = _(
+        "The {count} of {regions} regions can be chosen in only {n} ways, which cannot carry a test at 5 %; "
+        "{windows} past windows of the same regions serve as placebo instead."
+    ).format(**words)
+    if figures["placebos"] >= FEWEST_WINDOWS:
+        return text
+    return text + " " + _("They cannot carry it either: no p below {p} is possible. More history is needed.").format(
+        p=number(1 / (1 + figures["placebos"]), 2)
+    )
 
 
 def learned_text(line: str, before: float, after: float) -> str:

@@ -24,7 +24,8 @@ from planning.errors import DataError, UsageError, did_you_mean
 LEVEL = 0.05
 ENOUGH_CHOICES = 60  # fewer choices of regions than this cannot give a p below 5 % with both signs
 MOST_CHOICES = 20_000
-MOST_WINDOWS = 104  # older windows speak of other times
+FEWEST_WINDOWS = 19  # fewer placebos than this cannot give a p of 5 %
+MOST_WINDOWS = (60, 104)  # two years of windows within these; older ones speak of other times
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,34 @@ def changes(history: History, start: int, length: int, before: int) -> np.ndarra
     return rest[:, inside].sum(axis=1) / counts[0] - rest[:, ahead].sum(axis=1) / counts[1]
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Every window of one length: ``changes`` (windows, regions), the first starting at period ``first``."""
+
+    length: int
+    before: int
+    first: int
+    changes: np.ndarray
+
+    def past(self, treated: np.ndarray, until: int, most: int) -> np.ndarray:
+        """Return the treated regions' difference in the latest ``most`` windows that end before period ``until``."""
+        stop = max(until - self.length + 1 - self.first, 0)
+        return difference(self.changes[max(0, stop - most) : stop], treated)
+
+
+def windows_of(history: History, length: int, before: int | None = None) -> Windows:
+    """Return all windows of a length; ``before`` as in `changes` (as many as the window, at least a quarter)."""
+    before = before or max(length, quarter_of(history.periods))
+    starts = range(before, history.y.shape[1] - length + 1)
+    rows = [changes(history, start, length, before) for start in starts]
+    return Windows(length, before, before, np.array(rows).reshape(len(rows), len(history.y)))
+
+
+def most_windows(history: History) -> int:
+    """Return how many past windows serve as placebo: those of two years, within MOST_WINDOWS."""
+    return int(np.clip(8 * quarter_of(history.periods), *MOST_WINDOWS))
+
+
 def choices_of(regions: int, treated: int, rng: np.random.Generator) -> np.ndarray:
     """Return choices of treated regions (n, regions) bool: all of them, or 20,000 drawn where there are more."""
     if comb(regions, treated) <= MOST_CHOICES:
@@ -159,12 +188,6 @@ def _invert(change, treated, chosen, level: float) -> tuple[float, float]:
                 outside = middle
         ends.append(centre + sign * outside)
     return ends[0], ends[1]
-
-
-def placebo_windows(history: History, treated: np.ndarray, length: int, before: int, until: int) -> np.ndarray:
-    """Return the treated regions' difference in the latest past windows that end before period ``until``."""
-    starts = range(max(before, until - length + 1 - MOST_WINDOWS), until - length + 1)
-    return np.array([float(difference(changes(history, s, length, before), treated)) for s in starts])
 
 
 @dataclass(frozen=True)
@@ -238,9 +261,12 @@ def read_pilot(
         p, test, count = permutation_p(change, marks, chosen), "regions", len(chosen)
         lo, hi = _invert(change, marks, chosen, level)
     else:
-        past = placebo_windows(data, marks, length, before, first)
-        if len(past) < 19:
-            raise DataError(f"only {len(past)} past windows can serve as placebo; 19 are needed. Give more history.")
+        past = windows_of(data, length, before).past(marks, first, most_windows(data))
+        if len(past) < FEWEST_WINDOWS:
+            raise DataError(
+                f"only {len(past)} past windows can serve as placebo, which cannot carry a test at 5 %; "
+                f"{FEWEST_WINDOWS} are needed. Give more history."
+            )
         placebo, test, count = Placebo.of(past, length), "times", len(past)
         p, effect = placebo.p(effect), effect - placebo.centre
         lo, hi = effect - placebo.width(level), effect + placebo.width(level)
@@ -257,8 +283,9 @@ def quarter_of(periods: pd.Index) -> int:
 
 
 def detectable(
-    history: pd.DataFrame | History, treated: list[str], length: int, *, before: int | None = None, power: float = 0.8
-) -> dict:
+    history: pd.DataFrame | History, treated: list[str], length: int, *, windows: Windows | None = None,
+    power: float = 0.8,
+) -> dict:  # fmt: skip
     """Return the smallest effect a pilot in ``treated`` over ``length`` periods shows with ``power``, from past
     windows.
 
@@ -268,9 +295,9 @@ def detectable(
     from scipy.special import ndtri
 
     data = history if isinstance(history, History) else read_history(history)
-    before = before or max(length, quarter_of(data.periods))
+    windows = windows or windows_of(data, length)
     marks = np.isin(data.regions, treated)
-    past = placebo_windows(data, marks, length, before, len(data.periods))
+    past = windows.past(marks, len(data.periods), most_windows(data))
     if len(past) < 10:
         raise DataError(f"only {len(past)} past windows of {length} periods; give more history or a shorter pilot.")
     placebo = Placebo.of(past, length)
@@ -304,9 +331,10 @@ def design(
     quarter = quarter_of(data.periods)
     lengths = lengths or tuple(sorted({quarter, 2 * quarter}))
     rows = []
+    windows = {length: windows_of(data, length) for length in lengths}
     for count, length in itertools.product(range(1, max(2, len(order) // 2 + 1)), lengths):
         chosen = order[:count]
-        seen = detectable(data, chosen, length, power=power)
+        seen = detectable(data, chosen, length, windows=windows[length], power=power)
         for line, part in effects[effects["region"].isin(chosen)].groupby("line", sort=False):
             share = float(part["effect"].sum() / size[chosen].sum())
             chance = power_of(seen, share)
@@ -331,29 +359,34 @@ def design(
 
 
 def aa_check(
-    history: pd.DataFrame, count: int, length: int, *, tests: int = 200, before: int | None = None, seed: int = 7
+    history: pd.DataFrame, count: int, length: int, *, tests: int = 600, seed: int = 7
 ) -> dict:
     """Run the whole test where nothing happened: `rate` of p <= 5 % over random regions and past windows, and `tests`.
 
-    An honest test rejects about 5 % of them.
+    An honest test rejects about 5 % of them; too little history for it gives 0 tests. Also `regions`, `choices` (ways
+    to choose the regions) and `exact`: whether they are enough for a test at 5 %, or other times serve as placebo.
     """
     if tests < 1:
         raise UsageError(f"{tests} A/A tests; give at least 1.")
     data, rng = read_history(history), np.random.default_rng(seed)
-    before = before or max(length, quarter_of(data.periods))
+    windows, most = windows_of(data, length), most_windows(data)
     regions, periods = data.y.shape
     chosen = choices_of(regions, count, rng)
     exact = len(chosen) >= ENOUGH_CHOICES
-    least = before if exact else before + 19 + length
+    least = windows.first if exact else windows.first + FEWEST_WINDOWS + length
+    found = {"tests": 0, "rate": float("nan"), "regions": regions, "choices": comb(regions, count), "exact": exact}
+    if least > periods - length:
+        return found | {"p_values": np.array([])}
     p_values = []
     for _ in range(tests):
         treated = np.zeros(regions, bool)
         treated[rng.choice(regions, count, replace=False)] = True
         start = int(rng.integers(least, periods - length + 1))
-        change = changes(data, start, length, before)
+        change = windows.changes[start - windows.first]
         if exact:
             p_values.append(permutation_p(change, treated, chosen))
             continue
-        past = placebo_windows(data, treated, length, before, start)
+        past = windows.past(treated, start, most)
         p_values.append(Placebo.of(past, length).p(float(difference(change, treated))))
-    return {"rate": float((np.array(p_values) <= LEVEL).mean()), "tests": tests, "p_values": np.array(p_values)}
+    rate = float((np.array(p_values) <= LEVEL).mean())
+    return found | {"rate": rate, "tests": tests, "p_values": np.array(p_values)}

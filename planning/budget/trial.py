@@ -70,7 +70,7 @@ def pilot_plan(
     proposals["basis"] = proposals["line"].map(effects.groupby("line")["basis"].first())
     best = best_proposals(proposals)
     length = int(best["length"].iloc[0])
-    checked = tests.aa_check(history, int(best["count"].iloc[0]), length, tests=150, seed=seed)
+    checked = tests.aa_check(history, int(best["count"].iloc[0]), length, seed=seed)
     readings = read_all(history, pilots, response.panel.per_outcome)
     learned = (
         _learned(spend, outcome, pilots, judged, response, seed)
@@ -80,7 +80,9 @@ def pilot_plan(
     figures = {
         "power": float(best["power"].iloc[0]), "smallest": float(best["smallest"].iloc[0]),
         "effect": float(best["effect"].iloc[0]), "cost": float(best["cost"].iloc[0]), "aa_rate": checked["rate"],
-        "aa_tests": checked["tests"], "times": times, "step": response.panel.outcome_step,
+        "aa_tests": checked["tests"], "regions": checked["regions"], "choices": checked["choices"],
+        "exact": checked["exact"], "count": int(best["count"].iloc[0]), "times": times,
+        "step": response.panel.outcome_step,
         "readable": int((best["power"] >= POWER).sum()), "lines": len(best), "placebos": int(best["placebos"].iloc[0]),
     }  # fmt: skip
     return PilotPlan([], proposals, best, readings, learned, figures)

@@ -25,7 +25,8 @@ def show_answer(step: Any, plan: PilotPlan, currency: str) -> Any:
     )
     step.number("smallest", best["smallest"], label=names["smallest"], text=percent(best["smallest"], 1))
     step.number("cost", best["cost"], label=names["cost"], text=words.cost_text(best["cost"], currency))
-    step.number("aa_rate", figures["aa_rate"], label=names["aa"], text=percent(figures["aa_rate"], 1))
+    if figures["aa_tests"]:
+        step.number("aa_rate", figures["aa_rate"], label=names["aa"], text=percent(figures["aa_rate"], 1))
     return step.answer(words.answer(figures, best), words.lede(figures, best))
 
 
@@ -46,7 +47,8 @@ def show_proposals(step: Any, plan: PilotPlan) -> Any:
     step.chart("proposals", charts.budget.detectable, frame, alt=words.alt(rows), title=names["chart"])
     _table(step, "best_pilots", best, names["proposals"], details=False)
     _table(step, "pilot_options", plan.proposals, names["proposals"], details=True)
-    return step.text("aa", words.aa_text(figures["aa_rate"], figures["aa_tests"]))
+    step.text("carries", words.carries_text(figures))
+    return step.text("aa", words.aa_text(figures["aa_rate"], figures["aa_tests"])) if figures["aa_tests"] else None
 
 
 def show_readings(step: Any, plan: PilotPlan) -> Any:

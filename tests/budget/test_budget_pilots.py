@@ -13,6 +13,7 @@ from planning.budget.simulate import simulate_world
 from planning.budget.trial import best_proposals, expected_effects, pilot_plan
 from planning.errors import DataError
 
+RETAIL = Path(__file__).parents[3] / "shared" / "data" / "sales" / "aus_retail.parquet"
 GEO = Path(__file__).parents[3] / "shared" / "data" / "spend" / "meridian_geo_all_channels.csv"
 
 
@@ -77,6 +78,27 @@ def test_aa_rejects_about_five_percent_on_a_strangers_data():
     found = pilots.aa_check(geo, 6, 8, tests=250, seed=11)
     assert 0.02 <= found["rate"] <= 0.09
     assert len(found["p_values"]) == 250
+
+
+def test_aa_with_a_handful_of_states_is_still_honest():
+    if not RETAIL.exists():
+        pytest.skip("the reference data are not here")
+    sales = pd.read_parquet(RETAIL).rename(columns=str.lower)
+    total = sales.groupby(["month", "state"])["turnover"].sum().reset_index()
+    total.columns = ["period", "region", "outcome"]
+    total["period"] = pd.to_datetime(total["period"])
+    total = total[(total["period"] >= "1990-01-01") & (total["region"] != "Northern Territory")]
+    rates = [pilots.aa_check(total, count, 3, tests=1200, seed=5) for count in (1, 2, 3)]
+    assert [one["choices"] for one in rates] == [7, 21, 35] and not any(one["exact"] for one in rates)
+    assert all(0.03 <= one["rate"] <= 0.08 for one in rates), [one["rate"] for one in rates]
+
+
+def test_too_few_windows_are_said():
+    frame = history(regions=4, periods=40)
+    assert pilots.aa_check(frame, 1, 12)["tests"] == 0
+    days = sorted(frame["period"].unique())
+    with pytest.raises(DataError, match="cannot carry a test at 5 %"):
+        pilots.read_pilot(frame, ["R00"], days[28], days[39])
 
 
 def test_bad_pilots_say_what_is_wrong():

@@ -147,6 +147,8 @@ def test_every_sentence_is_made_in_both_languages(budget, tongue):
         told += [pilot_sentences.proposals_finding(n, m) for n, m in ((0, 1), (0, 3), (1, 3), (2, 3))]
         told += [pilot_sentences.readings_finding(n, m) for n, m in ((0, 0), (0, 1), (0, 2), (1, 1), (2, 3))]
         told += [pilot_sentences.learned_text("A", b, a) for b, a in ((float("nan"), 1.0), (1.0, 0.5), (1.0, 1.1))]
+        shown = {"choices": 35, "count": 3, "regions": 7, "exact": False, "placebos": 60}
+        told += [pilot_sentences.carries_text(shown | more) for more in ({}, {"exact": True}, {"placebos": 12})]
     assert all(text and "{" not in text for text in told)
     chinese = sum(any("\u4e00" <= c <= "\u9fff" for c in text) for text in told)
     assert chinese == (len(told) if tongue == "zh" else 0)
