@@ -108,6 +108,7 @@ def preload(modules: list[str]) -> dict[str, Any]:
     """
     started = time.monotonic()
     missing = []
+    _without_debugger()
     for name in modules:
         module, _door, function = name.partition(":")
         try:
@@ -119,6 +120,21 @@ def preload(modules: list[str]) -> dict[str, Any]:
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector does not write into it
     return {"ready": round(time.monotonic() - started, 3), "missing": missing, "threads": threading.active_count()}
+
+
+def _without_debugger() -> None:
+    """Lets ipykernel believe that there is no debugger: nobody steps through a run, and each kernel would import one.
+
+    A notebook may still import debugpy itself.
+    """
+    if "debugpy" in sys.modules:
+        return
+    sys.modules["debugpy"] = None
+    try:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("ipykernel.debugger")
+    finally:
+        del sys.modules["debugpy"]
 
 
 def _kernel(message: dict[str, Any], parent: int) -> int:

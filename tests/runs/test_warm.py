@@ -200,3 +200,7 @@ def test_compiled_kernels_come_in_by_their_own_door(tmp_path):
     imports.keep(tmp_path, "a", tmp_path / "nothing.json")
     assert imports.known(tmp_path, ["a", "b"]) == ["numba", "planning.forecast.compiled:kernels"]
     assert zygote.preload(["tests_of_nothing:x", "json:dumps"])["missing"][0].startswith("tests_of_nothing")
+
+
+def test_no_kernel_imports_a_debugger_that_nobody_asked_for(say):
+    assert say("import sys\nprint('debugpy' in sys.modules, 'pydevd' in sys.modules)") == "False False\n"
