@@ -24,6 +24,7 @@ from planning.budget.curves import shape, shape_by_log_k, shape_slope
 TAU_START, TAU_WEIGHT = 0.35, 6.0  # spread of cells around their line's centre: prior value, and its weight in cells
 CENTRE_SD = np.array([1.5, 0.8])  # prior sd of a line's centre: log level, log half-saturation
 ALPHA_SD = 1.2  # prior sd of logit(alpha) around 0.3
+FADED = 1e-14  # a share of past spend that no longer counts
 LOOK, HOPELESS, ROUGH = 5, 20.0, 10.0  # at this turn a form so far behind in evidence gets a tolerance so much wider
 
 
@@ -92,12 +93,15 @@ def carry_slope(z: np.ndarray, carried: np.ndarray, alpha: np.ndarray) -> np.nda
 
 
 def _recursion(fresh: np.ndarray, first: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return the running state alpha * state + fresh over the first axis, in the place of ``fresh``."""
+    """Return the running state alpha * state + fresh over the first axis, in the place of ``fresh``.
+
+    Each round doubles how far back the state reaches, until what lies further back has faded.
+    """
     fresh[0] = first
-    kept = np.empty_like(fresh[0])
-    for t in range(1, len(fresh)):
-        np.multiply(fresh[t - 1], alpha, out=kept)
-        fresh[t] += kept
+    reach, kept = 1, alpha.copy()
+    while reach < len(fresh) and kept.max(initial=0.0) > FADED:
+        fresh[reach:] += kept * fresh[:-reach]
+        reach, kept = 2 * reach, kept * kept
     return fresh
 
 
