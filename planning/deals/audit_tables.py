@@ -13,6 +13,7 @@ from planning.language import _
 TRUNCATED_SHARE = 0.05
 TRUNCATED_REFUSED = 0.10
 BACKFILLED_SHARE, BACKFILLED_REFUSED = 0.20, 0.50
+EDITED_GAP = 0.20
 
 
 def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
@@ -27,7 +28,7 @@ def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
 def audit_table(prepared: Prepared) -> list[Finding]:
     """All findings on the table as a whole."""
     created, closed = find_dates(prepared)
-    found = _counts(prepared) + _currencies(prepared)
+    found = _counts(prepared) + _currencies(prepared) + _edited_amounts(prepared)
     if created is not None and closed is not None:
         known = prepared.outcomes.closed & created.notna().to_numpy() & closed.notna().to_numpy()
         if known.sum() >= 50:
@@ -66,6 +67,31 @@ def _currencies(prepared: Prepared) -> list[Finding]:
             )
             return [Finding("warning", name, "mixed_currencies", text, _("Convert amounts to one currency first."))]
     return []
+
+
+def _edited_amounts(prepared: Prepared) -> list[Finding]:
+    """The amount differs from the first one far more often in won deals, or in lost ones: it is written at closing."""
+    amounts = [
+        name for name, column in prepared.columns.items()
+        if column.kind == "number" and names.says(name, names.AMOUNT_WORDS + "|amount")
+    ]  # fmt: skip
+    first = next((name for name in amounts if names.says(name, names.FIRST_WORDS)), None)
+    late = next((name for name in amounts if name != first and not names.says(name, names.FIRST_WORDS)), None)
+    if first is None or late is None:
+        return []
+    a, b = prepared.closed_column(first), prepared.closed_column(late)
+    known, won = (a.notna() & b.notna()).to_numpy(), prepared.won == 1
+    if min((known & won).sum(), (known & ~won).sum()) < 50:
+        return []
+    moved = ((a - b).abs() > 0.005 * a.abs()).to_numpy()
+    of_won, of_lost = moved[known & won].mean(), moved[known & ~won].mean()
+    if abs(of_won - of_lost) <= EDITED_GAP:
+        return []
+    text = _("differs from {first} in {a} of won and {b} of lost deals: the amount is edited at closing").format(
+        first=first, a=f"{of_won:.0%}", b=f"{of_lost:.0%}"
+    )
+    action = _("Take {first} as the size of a deal.").format(first=first)
+    return [Finding("warning", late, "amount_edited", text, action, int((moved & known).sum()))]
 
 
 def _impossible(created: pd.Series, closed: pd.Series) -> list[Finding]:

@@ -11,7 +11,7 @@ import pandas as pd
 from planning.deals import audit_fields, audit_tables, names
 from planning.deals.families import Families, as_families, check_against
 from planning.deals.prepare import Finding, Prepared, prepare
-from planning.deals.vocabulary import after_the_fact
+from planning.deals.vocabulary import after_the_fact, usual_action
 from planning.language import _
 
 FINDING_COLUMNS = ["severity", "field", "rule", "evidence", "action", "rows"]
@@ -78,7 +78,9 @@ def _by_name(prepared: Prepared) -> list[Finding]:
 def findings_frame(findings: list[Finding]) -> pd.DataFrame:
     """Findings as a table, one row a finding."""
     rows = [[getattr(finding, column) for column in FINDING_COLUMNS] for finding in findings]
-    return pd.DataFrame(rows, columns=FINDING_COLUMNS)
+    frame = pd.DataFrame(rows, columns=FINDING_COLUMNS)
+    usual = frame["rule"].map(usual_action)
+    return frame.assign(action=frame["action"].where(frame["action"] != "", usual).astype(object))
 
 
 def refused_fields(findings: list[Finding]) -> set[str]:

@@ -72,6 +72,7 @@ ID_WORDS = r"(^|[\s_])(id|uuid|guid|number|no|nr|num|key|record)$|^(id|hs_object
 REFERENCE_WORDS = r"(^|\s)(id|uuid|code|plz|zip)$|编号|编码|代码|邮编"  # numbers that name and do not count
 DEAL_WORDS = r"deal|opportunit|lead|prospect|record|quote|object|case|ticket|商机|线索|交易|项目"
 AMOUNT_WORDS = r"amount|value|revenue.?(expected)?$|price$|金额|总价|acv|arr|tcv"
+FIRST_WORDS = r"first|initial|original|at.?creation|首次|初始|最初"
 PERSON_WORDS = r"owner|agent|\brep\b|sales.?(person|man)|seller|负责人|销售员|业务员"
 CREATED_WORDS = r"creat|engage|open(ed)?.?(date|at|on)|start|received|enquir|inquir|first.?contact|创建|开始|录入"
 CLOSED_WORDS = r"clos|won.?date|decision.?date|end.?date|成交日|关闭|结单|签约"

@@ -397,6 +397,10 @@ def reason_text(reason: str, summary: dict[str, Any]) -> str:
         return _("One family carries over 70 % and rests on values that win nearly always or never.")
     if reason.startswith("back_filled"):
         return _("Deals were typed in once they were decided: {evidence}.").format(evidence=reason.split(": ", 1)[1])
+    if reason.startswith("the model did not settle"):
+        return _("The model did not settle on these fields.")
+    if reason.startswith("no deal is closed"):
+        return _("No deal is decided: there is nothing to compare.")
     if reason.startswith("no field"):
         return _("No field is left that was known before the outcome: state known_at in families.toml.")
     return reason

@@ -191,9 +191,27 @@ def rule_name(rule: str) -> str:
         "future_close": _("future close date"),
         "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
         "dominant_family": _("one family dominates"), "many_levels": _("very many values"),
+        "amount_edited": _("amount edited at closing"),
         "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)
+
+
+def usual_action(rule: str) -> str:
+    """Returns what to do about a finding whose rule says it all."""
+    known = {
+        "constant": _("Leave it out."), "fill_closed_open": _("Nothing to do."),
+        "id_like": _("Leave it out, or group it into classes."),
+        "known_at_closing": _("Record it while the deal is open."),
+        "name_after_the_fact": _("Look at when it is written."),
+        "merged_spellings": _("Keep one spelling in the source."),
+        "merged_owners": _("Keep one spelling in the source."),
+        "mostly_missing": _("Fill it for every deal while it is open."),
+        "not_listed": _("List it in the families file if it may be a cause."),
+        "not_measured": _("Record one of its fields while deals are open."),
+        "left_out": _("Nothing to do: they count once they are decided."),
+    }  # fmt: skip
+    return known.get(rule, "")
 
 
 def words_of_codes() -> dict[str, Callable[[str], str]]:

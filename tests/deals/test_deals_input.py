@@ -188,6 +188,20 @@ def test_round_amounts_and_truncation_are_found():
     assert "truncation" in {rule for rule, _ in rules(late)}
 
 
+def test_an_amount_edited_at_closing_is_found_and_one_edited_for_all_is_not():
+    rng, frame = np.random.default_rng(2), deals(800)
+    first = rng.lognormal(9, 1, 800).round()
+    won = (frame["outcome"] == "won").to_numpy()
+    edited = np.where(won & (rng.random(800) < 0.7), first * 0.93, first)
+    assert ("amount_edited", "amount") in rules(frame.assign(amount_first=first, amount=edited))
+    assert "amount_edited" not in {rule for rule, _ in rules(frame.assign(amount_first=first, amount=first * 0.93))}
+
+
+def test_every_finding_says_what_to_do():
+    result = family_weights(deals().assign(same=1, other=np.arange(600) % 7), families=FAMILIES, refits=10)
+    assert len(result.findings) >= 2 and (result.findings["action"] != "").all()
+
+
 def test_families_files_say_what_is_wrong(tmp_path):
     with pytest.raises(ConfigError, match="is in \\[a\\] and in \\[b\\]"):
         parse_families({"a": {"fields": ["x"]}, "b": {"fields": ["x"]}}, "f.toml")
