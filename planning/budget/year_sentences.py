@@ -12,7 +12,8 @@ def labels() -> dict[str, str]:
     return {
         "region": _("Region"), "line": _("Budget line"), "category": _("Category"), "quarter": _("Quarter"),
         "q1": _("Q1"), "q2": _("Q2"), "q3": _("Q3"), "q4": _("Q4"), "year": _("Year"),
-        "table": _("Budget by region and quarter"), "rows": _("Budget by line and quarter"),
+        "by_category": _("Budget by quarter"), "table": _("Budget by region and quarter"),
+        "rows": _("Budget by line and quarter"),
         "need": _("Needed"), "lo": _("from"), "hi": _("to"), "available": _("There at the start"),
         "hires": _("To hire"), "sales_a_deal": _("Sales a won deal"), "hit_rate": _("Hit rate"),
         "deals_a_person": _("Deals a person"), "ramp_months": _("Ramp, months"),

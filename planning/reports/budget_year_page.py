@@ -54,7 +54,9 @@ def show_year(step: Any, year: YearAhead | None, currency: str) -> Any:
     )  # fmt: skip
     amounts = [*QUARTERS, "year"]
     kinds = {"category": words.category_words()}
-    _money_table(step, "budget_table", table, names["table"], amounts, kinds, details=False)
+    by = (table[amounts] * 100).round().groupby(table["category"]).sum().loc[sums.index] / 100
+    _money_table(step, "budget_by_category", by.reset_index(), names["by_category"], amounts, kinds, details=False)
+    _money_table(step, "budget_table", table, names["table"], amounts, kinds, details=True)
     rows = year.rows.sort_values(["region", "category", "line"], kind="stable").reset_index(drop=True)
     _money_table(step, "budget_rows", rows, names["rows"], amounts, kinds | {"line": words.line_words()}, details=True)
     if len(year.people) and not (step.parameters.person_cost and step.parameters.travel_cost):
@@ -76,7 +78,8 @@ def show_needs(step: Any, year: YearAhead | None, currency: str) -> Any:
     )  # fmt: skip
     if len(people):
         shown = people[PEOPLE].dropna(axis="columns", how="all")
-        formats = dict.fromkeys(("need", "lo", "hi", "available", "deals_a_person", "ramp_months"), "ratio")
+        formats = dict.fromkeys(("need", "lo", "hi", "available"), "ratio")
+        formats |= dict.fromkeys(("deals_a_person", "ramp_months"), "number")
         formats |= {"hires": "integer", "sales_a_deal": "money", "hit_rate": "percent"}
         _table(step, "needs_people", shown, names["people"], formats, sums)
     if len(year.material):
