@@ -39,6 +39,15 @@ def period_change(result: FamilyWeights, dates: pd.Series, split: pd.Timestamp, 
     return frame
 
 
+def period_rates(result: FamilyWeights, dates: pd.Series, split: pd.Timestamp) -> pd.DataFrame:
+    """What was the win rate before and after `split`? Two rows: `period` (before, after), `deals, wins, win_rate`."""
+    _parts, after, known = _two_periods(result, dates, split)
+    won = result.prepared.won[known]
+    periods = (("before", ~after), ("after", after))
+    rows = [(name, int(m.sum()), int(won[m].sum()), float(won[m].mean())) for name, m in periods]
+    return pd.DataFrame(rows, columns=["period", "deals", "wins", "win_rate"])
+
+
 def _two_periods(
     result: FamilyWeights, dates: pd.Series, split: pd.Timestamp
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,8 @@ MOST = 3000
 def typical_losses(result: FamilyWeights, *, kinds: int = 4, seed: int = 0) -> pd.DataFrame:
     """What do lost deals look like, in a few kinds? Medoids of the lost deals' family contributions.
 
-    Returns one row a kind: `deal_id` of its most central deal, `deals, share`, and that deal's contribution per family.
+    Returns one row a kind: `deal_id` of its most central deal, `deals, share, weakest, strongest` (the families that
+    spoke most against and for it), and that deal's contribution per family.
     """
     parts = deal_contributions(result).set_index("deal_id").drop(columns="intercept")[result.prepared.won == 0]
     rng = np.random.default_rng(seed)
@@ -26,6 +27,8 @@ def typical_losses(result: FamilyWeights, *, kinds: int = 4, seed: int = 0) -> p
     frame = sample.iloc[centres].reset_index()
     frame.insert(1, "deals", sizes)
     frame.insert(2, "share", sizes / max(len(parts), 1))
+    frame.insert(3, "weakest", sample.iloc[centres].idxmin(axis=1).to_numpy())
+    frame.insert(4, "strongest", sample.iloc[centres].idxmax(axis=1).to_numpy())
     return frame.sort_values("deals", ascending=False, kind="stable").reset_index(drop=True)
 
 

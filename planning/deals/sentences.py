@@ -179,6 +179,34 @@ def levers_finding(table: pd.DataFrame) -> tuple[str, str]:
     return claim, why
 
 
+def typical_finding(table: pd.DataFrame) -> tuple[str, str]:
+    """Returns what the commonest kind of lost deal looks like."""
+    top = table.iloc[0]
+    claim = _("The commonest kind of loss, {share} of them: {family} spoke most against it").format(
+        share=percent(top["share"]), family=family_name(top["weakest"]).lower()
+    )
+    why = _(
+        "Lost deals grouped by what spoke for and against them; each row shows the deal in the middle of its group. "
+        "Start the review with these few: most others are like one of them."
+    )
+    return claim, why
+
+
+def surprises_finding(table: pd.DataFrame, shown: int) -> tuple[str, str]:
+    """Returns how many deals were lost although the record spoke for them."""
+    if table.empty:
+        return _("No deal was lost against the record"), _("No lost deal had a chance of 60 % or more by its fields.")
+    claim = ngettext(
+        "{n} deal was lost although the record spoke for it", "{n} deals were lost although the record spoke for them",
+        len(table),
+    ).format(n=number(len(table)))  # fmt: skip
+    why = _(
+        "Lost with a chance of 60 % or more by everything recorded before. Such losses happen by luck, or by a cause "
+        "nobody recorded: ask those who were there."
+    )
+    return claim, why
+
+
 def practices_finding(table: pd.DataFrame) -> tuple[str, str]:
     """Returns the claim over practices compared within the same person's deals."""
     real = table[table["verdict"] == "differs"]
@@ -224,113 +252,27 @@ def competitors_finding(table: pd.DataFrame) -> tuple[str, str]:
     return claim, why
 
 
-def change_finding(table: pd.DataFrame, split: pd.Timestamp) -> tuple[str, str]:
-    """Returns why the win rate moved in the last twelve months."""
+def change_finding(table: pd.DataFrame, split: pd.Timestamp, rates: pd.DataFrame) -> tuple[str, str]:
+    """Returns why the win rate moved in the last twelve months, from what to what."""
+    before, after = (percent(rate) for rate in rates["win_rate"])
     total = table[table["part"] == "total"].iloc[0]
     parts = table[~table["part"].isin(["total", "mix", "unexplained"])]
     main = parts.loc[parts["points"].abs().idxmax()]
-    points = signed(100 * total["points"], 1)
     if total["lo90"] <= 0 <= total["hi90"]:
-        claim = _("The win rate since {month} has moved by {points} points, within chance").format(
-            month=month(split), points=points
+        claim = _("The win rate since {month}, {after} after {before}, has moved within chance").format(
+            month=month(split), before=before, after=after
         )
     else:
-        claim = _("The win rate moved by {points} points since {month}: {family} accounts for {part}").format(
-            points=points,
+        claim = _("The win rate moved from {before} to {after} since {month}: {family} accounts for {part}").format(
+            before=before,
+            after=after,
             month=month(split),
             family=family_name(main["part"]).lower(),
-            part=signed(100 * main["points"], 1),
+            part=_("{points} points").format(points=signed(100 * main["points"], 1)),
         )
     return claim, _(
         "Percentage points of the win rate. Families, mix of deals and what no field explains sum to the total exactly."
     )
-
-
-def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns where most deals end."""
-    worst = table.loc[table["conversion"].idxmin()]
-    claim = _("Most deals end in {stage}: {rate} go on").format(stage=worst["stage"], rate=percent(worst["conversion"]))
-    why = _("Of the deals that entered a stage and whose time there is over, the share that went on. Deals "
-            "still waiting are "
-            "counted, but are in no rate.")  # fmt: skip
-    return claim, why
-
-
-def funnel_alt(table: pd.DataFrame) -> str:
-    """Returns the funnel in words."""
-    return "; ".join(
-        f"{r.stage} {percent(r.conversion)} ({interval(r.lo90, r.hi90, percent)})" for r in table.itertuples()
-    )
-
-
-def cohorts_finding(changes: pd.DataFrame) -> tuple[str, str]:
-    """Returns whether the newest cohort gets on as the older ones did."""
-    moved = changes[changes["verdict"] != "cannot tell"]
-    if moved.empty:
-        claim = _("Deals of {cohort} get on as often as older ones, as far as can be told").format(
-            cohort=changes["cohort"].iloc[-1]
-        )
-    else:
-        top = moved.loc[moved["points"].abs().idxmax()]
-        claim = _("{stage}: {new} of the deals of {cohort} go on, of older ones {old}").format(
-            stage=top["stage"], new=percent(top["newest"]), cohort=top["cohort"], old=percent(top["older"])
-        )
-    why = _(
-        "By half-year or quarter in which a deal began. Every cohort is given the same time in a stage, so young ones "
-        "don't look worse; deals that have not had it yet are in no rate."
-    )
-    return claim, why
-
-
-def days_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns where the days of a deal go."""
-    most = table.loc[table["days_mean"].idxmax()]
-    claim = _("Most days go by in {stage}: {share} of them").format(stage=most["stage"], share=percent(most["share"]))
-    return claim, _("Mean days in each stage of the deals that have ended; deals that skip a stage count as no days.")
-
-
-def days_alt(table: pd.DataFrame) -> str:
-    """Returns the chart of days in words."""
-    rows = "; ".join(f"{r.stage} {number(r.days_mean)}" for r in table.itertuples())
-    return _("Mean days in each stage: {rows}").format(rows=rows)
-
-
-def cycle_days(table: pd.DataFrame, at: int = 120, rows: int = 24) -> pd.DataFrame:
-    """Returns the days of the cycle worth a row in its table: evenly spaced, the one told, and the last."""
-    told = int((table["day"] <= at).sum()) - 1
-    places = sorted({*range(0, len(table), max(1, len(table) // rows)), max(told, 0), len(table) - 1})
-    return table.iloc[places][["day", "won", "lost", "no_decision"]].reset_index(drop=True)
-
-
-def cycle_finding(table: pd.DataFrame, at: int = 120) -> tuple[str, str]:
-    """Returns how a deal ends and when, wins, losses and no decision apart."""
-    row = table.iloc[max(int((table["day"] <= at).sum()) - 1, 0)]
-    claim = _("After {days} days {won} of deals are won and {lost} lost").format(
-        days=number(row["day"]), won=percent(row["won"]), lost=percent(row["lost"])
-    )
-    why = _("Open deals count as long as they were seen. A loss is an end of its own: leaving it out would "
-            "promise too many "
-            "wins.")  # fmt: skip
-    return claim, why
-
-
-def cycle_alt(table: pd.DataFrame) -> str:
-    """Returns the cycle chart in words."""
-    last = table.iloc[-1]
-    return _("Cumulative share by outcome; in the end {won} won, {lost} lost, {none} without a decision").format(
-        won=percent(last["won"]), lost=percent(last["lost"]), none=percent(last["no_decision"])
-    )
-
-
-def overdue_text(table: pd.DataFrame) -> str:
-    """Returns how many open deals wait longer than usual."""
-    if table.empty:
-        return _("No open deal waits longer in its stage than nine in ten did before.")
-    return ngettext(
-        "{n} open deal waits longer in its stage than nine in ten did before.",
-        "{n} open deals wait longer in their stage than nine in ten did before.",
-        len(table),
-    ).format(n=number(len(table)))
 
 
 def audit_finding(table: pd.DataFrame) -> tuple[str, str]:

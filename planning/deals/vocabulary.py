@@ -62,7 +62,8 @@ def labels() -> dict[str, str]:
         "family": _("Family of causes"), "share": _("Share"), "lo90": _("Interval from"), "hi90": _("to"),
         "p_zero": _("p-value of no weight"), "band_lo": _("With an unrecorded cause from"), "band_hi": _("to"),
         "n_fields": _("Fields"), "share_abs": _("Share by mean size"), "deal_id": _("Deal"), "lever": _("Lever"),
-        "now": _("Was"), "moved_to": _("Moved to"), "chance": _("Chance of a win"), "region": _("Region"),
+        "now": _("Was"), "moved_to": _("Moved to"), "distance": _("Moved by, sd"),
+        "chance": _("Chance of a win"), "region": _("Region"),
         "line": _("Product line"), "amount": _("Amount"), "owner_id": _("Person"), "person": _("Person"),
         "deals": _("Deals"), "reason": _("Reason written"), "agrees": _("The data agree"), "agree_share": _("of these"),
         "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owned by"),
@@ -98,7 +99,10 @@ def table_title(name: str) -> str:
     known = {
         "weights": _("All families, with the wider band"), "performers": _("All people"),
         "practice_thirds": _("Each practice, by part of a person's own deals"), "needs": _("Requirements not met"),
-        "change": _("The change in figures"), "funnel": _("The stages in figures"),
+        "change": _("The change in figures"), "change_rates": _("Win rate before and after"),
+        "gap": _("Won deals minus lost ones, log-odds"),
+        "surprises": _("Deals lost against the record"),
+        "reason_confusion": _("Reason written, against what spoke most against the deal"), "funnel": _("The stages in figures"),
         "cohorts": _("Every cohort in figures"),
         "cohort_changes": _("The newest cohort against all older ones"), "stage_days": _("Days in each stage"),
         "overdue": _("Open deals that wait longer than usual"), "cycle": _("The curves in figures"),
@@ -219,7 +223,8 @@ def words_of_codes() -> dict[str, Callable[[str], str]]:
     return {
         "rule": rule_name, "severity": severity_name, "lever": lever_name, "practice": practice_name,
         "owner": owner_name,
-        "reason": family_name, "part": family_name, "family": family_name, "verdict": verdict, "third": part_name,
+        "reason": family_name, "weakest": family_name, "strongest": family_name, "period": period_name,
+         "part": family_name, "family": family_name, "verdict": verdict, "third": part_name,
         "way": way_name, "top_family": family_name,
     }  # fmt: skip
 
@@ -228,6 +233,11 @@ def part_name(code: str) -> str:
     """Returns a part of a person's own deals, cut by a practice, as words."""
     known = {"low": _("lowest part"), "middle": _("middle part"), "high": _("highest part")}
     return known.get(code, code)
+
+
+def period_name(code: str) -> str:
+    """Returns before or after as words; other periods are written as they are."""
+    return {"before": _("before"), "after": _("after")}.get(code, code)
 
 
 def way_name(code: str) -> str:

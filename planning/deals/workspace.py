@@ -145,25 +145,30 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
     if "competitor" in by_id:
         tables["competitors"] = lostdeals.against_competitors(result, by_id["competitor"])
     tables["typical"] = lostdeals.typical_losses(result, seed=seed)
-    tables["surprises"] = lostdeals.surprise_losses(result)
+    tables["surprises"] = _known_of(lostdeals.surprise_losses(result), by_id)
     tables["needs"] = lostdeals.unmet_needs(mortem.deals)
     closed = by_id["closed_date"].reindex(result.prepared.ids[result.prepared.outcomes.closed].to_numpy())
     after = (closed >= mortem.split).sum()
     if min(after, len(closed) - after) >= 100:
         tables["change"] = change.period_change(result, by_id["closed_date"], mortem.split, seed=seed)
+        tables["change_rates"] = change.period_rates(result, by_id["closed_date"], mortem.split)
     return tables
 
 
 def _levers(mortem: PostMortem, counter: Counterfactual, by_id: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Best lever a lost deal of the last year with what a meeting needs to know of it; levers in sum."""
     best = best_lever(counter)
-    keep = [
-        name for name in ("name", "owner_id", "region", "line", "amount", "closed_date", "loss_reason") if name in by_id
-    ]
-    best = best.merge(by_id[keep], left_on="deal_id", right_index=True, how="left")
+    best = _known_of(best, by_id)
     recent = best[best["closed_date"] >= mortem.split] if "closed_date" in best else best
     improve = lostdeals.improvements(counter.totals, OWNERS, mortem.as_of)
     return {"levers": improve, "second_look": recent if len(recent) >= 10 else best}
+
+
+def _known_of(found: pd.DataFrame, by_id: pd.DataFrame) -> pd.DataFrame:
+    """Adds what a meeting needs to know of a deal."""
+    wanted = ("name", "owner_id", "region", "line", "amount", "closed_date", "loss_reason")
+    about = by_id[[name for name in wanted if name in by_id]]
+    return found.merge(about, left_on="deal_id", right_index=True, how="left")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from planning import charts
-from planning.deals import sentences, vocabulary
+from planning.deals import funnel_sentences, sentences, vocabulary
 
 if TYPE_CHECKING:
     from planning.deals.workspace import PostMortem
@@ -70,6 +70,8 @@ def show_weights(step: Any, mortem: PostMortem) -> None:
         kind="percent", heading=words["share"], interval_heading=words["interval"], low=0.0,
     )  # fmt: skip
     _table(step, "weights", weights.assign(together=weights["share"].cumsum()), SHARES, details=True)
+    gap = mortem.tables["gap"]
+    _table(step, "gap", gap, dict.fromkeys(("gap", "lo90", "hi90"), "number") | {"share": "percent"}, details=True)
 
 
 def _show_refusal(step: Any, mortem: PostMortem) -> None:
@@ -107,6 +109,8 @@ def show_reasons(step: Any, mortem: PostMortem) -> None:
         "no_sign": "integer",
     }
     _table(step, "reasons", shown, formats)
+    crossed = mortem.tables["reason_confusion"]
+    _table(step, "reason_confusion", crossed, dict.fromkeys(crossed.columns[1:], "integer"), details=True)
 
 
 def show_lost_deals(step: Any, mortem: PostMortem) -> None:
@@ -115,9 +119,10 @@ def show_lost_deals(step: Any, mortem: PostMortem) -> None:
     if "second_look" in tables:
         table = tables["second_look"].head(SHOWN)
         step.finding("second_look", *sentences.second_look_finding(table, len(table)))
-        keep = ["deal_id", "owner_id", "region", "line", "amount", "lever", "chance", "lo90", "hi90"]
-        _table(step, "second_look", table[[c for c in keep if c in table]],
-               {"amount": "money", "chance": "probability", "lo90": "percent", "hi90": "percent"})  # fmt: skip
+        keep = ["deal_id", "owner_id", "amount", "lever", "now", "moved_to", "distance", "chance", "lo90", "hi90"]
+        formats = {"amount": "money", "chance": "probability", "lo90": "percent", "hi90": "percent",
+                   "now": "significant", "moved_to": "significant", "distance": "ratio"}  # fmt: skip
+        _table(step, "second_look", table[[c for c in keep if c in table]], formats)
         improve = tables["levers"]
         step.finding("levers", *sentences.levers_finding(improve))
         shown = improve.assign(
@@ -126,6 +131,23 @@ def show_lost_deals(step: Any, mortem: PostMortem) -> None:
         )
         counts = dict.fromkeys(("deals", "expected_wins", "lo90", "hi90"), "integer")
         _table(step, "levers", shown, counts | {"check_on": "date"})
+    _show_kinds(step, tables)
+
+
+def _show_kinds(step: Any, tables: dict[str, pd.DataFrame]) -> None:
+    """What lost deals are like, and those lost against the record."""
+    if "typical" not in tables:
+        return
+    typical, surprises = tables["typical"], tables["surprises"]
+    step.finding("typical", *sentences.typical_finding(typical))
+    _table(step, "typical", typical[["deal_id", "deals", "share", "weakest", "strongest"]],
+           {"deals": "integer", "share": "percent"})  # fmt: skip
+    step.finding("surprises", *sentences.surprises_finding(surprises, SHOWN))
+    if len(surprises):
+        keep = ["deal_id", "owner_id", "line", "amount", "win_probability", "strongest", "weakest", "loss_reason"]
+        formats = {"amount": "money", "win_probability": "probability"}
+        shown = surprises[[c for c in keep if c in surprises]]
+        _table(step, "surprises", shown, formats, details=len(surprises) > SHOWN)
 
 
 def show_people(step: Any, mortem: PostMortem) -> None:
@@ -172,7 +194,7 @@ def show_change(step: Any, mortem: PostMortem) -> None:
     if table is None:
         return
     words = vocabulary.chart_words()
-    claim, why = sentences.change_finding(table, mortem.split)
+    claim, why = sentences.change_finding(table, mortem.split, mortem.tables["change_rates"])
     step.finding("change", claim, why)
     frame = pd.DataFrame({"label": [vocabulary.family_name(name) for name in table["part"]],
     "value": 100 * table["points"],
@@ -183,6 +205,8 @@ def show_change(step: Any, mortem: PostMortem) -> None:
     shown = table.copy()
     shown[["points", "lo90", "hi90"]] *= 100
     _table(step, "change", shown, {"points": "number", "lo90": "number", "hi90": "number"}, details=True)
+    counts = {"deals": "integer", "wins": "integer", "win_rate": "percent"}
+    _table(step, "change_rates", mortem.tables["change_rates"], counts, details=True)
 
 
 def show_funnel(step: Any, mortem: PostMortem) -> None:
@@ -195,22 +219,22 @@ def show_funnel(step: Any, mortem: PostMortem) -> None:
         _show_days(step, tables)
     if "cycle" in tables and len(tables["cycle"]) > 5:
         table, words = tables["cycle"], vocabulary.chart_words()
-        step.finding("cycle", *sentences.cycle_finding(table))
-        alt = sentences.cycle_alt(table)
+        step.finding("cycle", *funnel_sentences.cycle_finding(table))
+        alt = funnel_sentences.cycle_alt(table)
         step.chart("cycle_chart", charts.deals.incidence, table, alt=alt, title=words["cycle"], words=words)
         shares = dict.fromkeys(("won", "lost", "no_decision"), "percent")
-        shown = sentences.cycle_days(table)
+        shown = funnel_sentences.cycle_days(table)
         _table(step, "cycle", shown, shares | {"day": "integer"}, details=True)
 
 
 def _show_stages(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     table, words = tables["funnel"], vocabulary.chart_words()
-    step.finding("funnel", *sentences.funnel_finding(table))
+    step.finding("funnel", *funnel_sentences.funnel_finding(table))
     frame = pd.DataFrame(
         {"label": table["stage"], "value": table["conversion"], "lo": table["lo90"], "hi": table["hi90"]}
     )
     step.chart(
-        "funnel_chart", charts.intervals, frame, alt=sentences.funnel_alt(table), title=words["funnel"],
+        "funnel_chart", charts.intervals, frame, alt=funnel_sentences.funnel_alt(table), title=words["funnel"],
         kind="percent", heading=words["conversion"], interval_heading=words["interval"], low=0.0, high=1.0,
     )  # fmt: skip
     counts = dict.fromkeys(("entered", "moved_on", "left", "waiting", "days_median", "days_p90"), "integer")
@@ -222,7 +246,7 @@ def _show_cohorts(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     cohorts, changes = tables["cohorts"], tables["cohort_changes"]
     if changes.empty:
         return
-    step.finding("cohorts", *sentences.cohorts_finding(changes))
+    step.finding("cohorts", *funnel_sentences.cohorts_finding(changes))
     wide = cohorts.pivot(index="cohort", columns="stage", values="conversion").reset_index()
     wide = wide[["cohort", *cohorts["stage"].drop_duplicates()]].rename_axis(columns=None)
     _table(step, "cohort_rates", wide, dict.fromkeys(wide.columns[1:], "percent"))
@@ -237,13 +261,13 @@ def _show_cohorts(step: Any, tables: dict[str, pd.DataFrame]) -> None:
 def _show_days(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     """Where the days go, and which open deals stand still."""
     days, late, words = tables["stage_days"], tables["overdue"], vocabulary.chart_words()
-    step.finding("stage_days", *sentences.days_finding(days))
+    step.finding("stage_days", *funnel_sentences.days_finding(days))
     frame = pd.DataFrame({"label": days["stage"], "value": days["days_mean"]})
-    step.chart("stage_days_chart", charts.bars, frame, alt=sentences.days_alt(days), title=words["stage_days"],
+    step.chart("stage_days_chart", charts.bars, frame, alt=funnel_sentences.days_alt(days), title=words["stage_days"],
                heading=words["days"])  # fmt: skip
     figures = dict.fromkeys(("days_won", "days_lost", "days_mean"), "number")
     _table(step, "stage_days", days, figures | {"share": "percent"}, details=True)
-    step.text("overdue_text", sentences.overdue_text(late))
+    step.text("overdue_text", funnel_sentences.overdue_text(late))
     if len(late):
         by_stage = late.groupby("stage", sort=False)["deal_id"].count().rename("deals").reset_index()
         _table(step, "overdue_by_stage", by_stage, {"deals": "integer"})
@@ -297,7 +321,7 @@ def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *
     words = {column: say for column, say in vocabulary.words_of_codes().items() if column in frame}
     step.tabulate(
         name, frame.reset_index(drop=True), title=vocabulary.table_title(name) if details else "",
-        headings={c: headings[c] for c in frame if c in headings},
+        headings={c: headings.get(c, vocabulary.family_name(c)) for c in frame},
         formats={c: kind for c, kind in formats.items() if c in frame}, details=details,
         words={column: {code: say(code) for code in frame[column].unique()} for column, say in words.items()},
     )  # fmt: skip

@@ -48,10 +48,14 @@ def _sheets(mortem: PostMortem) -> list[tuple[str, pd.DataFrame, list[str]]]:
         strongest=[vocabulary.family_name(name) for name in surprises["strongest"]],
         weakest=[vocabulary.family_name(name) for name in surprises["weakest"]],
     )
+    typical = tables["typical"].assign(
+        strongest=[vocabulary.family_name(name) for name in tables["typical"]["strongest"]],
+        weakest=[vocabulary.family_name(name) for name in tables["typical"]["weakest"]],
+    )
     return [
         (words["look"], look[[c for c in LOOK if c in look]], [words["cause"], words["decision"], words["who"]]),
         (words["improve"], improve, [words["decision"]]),
-        (words["typical"], tables["typical"].rename(columns=lambda c: vocabulary.family_name(c)), [words["remark"]]),
+        (words["typical"], typical.rename(columns=vocabulary.family_name), [words["remark"]]),
         (words["surprises"], surprises, [words["cause"]]),
         (words["needs"], tables["needs"].head(MOST), [words["decision"]]),
     ]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from planning.deals import lead_sentences, sentences, vocabulary
+from planning.deals import funnel_sentences, lead_sentences, sentences, vocabulary
 from planning.language import use
 
 SUMMARY = {
@@ -51,17 +51,19 @@ def test_singular_and_plural():
     assert sentences.performers_finding(table)[0].startswith("1 person is")
     assert sentences.performers_finding(pd.concat([table, table]))[0].startswith("2 people are")
     assert sentences.performers_finding(table.iloc[1:])[0].startswith("Nobody stands out")
-    assert "1 open deal waits" in sentences.overdue_text(pd.DataFrame({"days": [3]}))
-    assert "No open deal" in sentences.overdue_text(pd.DataFrame({"days": []}))
+    assert "1 open deal waits" in funnel_sentences.overdue_text(pd.DataFrame({"days": [3]}))
+    assert "No open deal" in funnel_sentences.overdue_text(pd.DataFrame({"days": []}))
 
 
 def test_a_change_within_chance_is_called_so():
     table = pd.DataFrame({"part": ["market", "mix", "unexplained", "total"], "points": [-0.01, 0, 0, -0.01],
                           "lo90": [-0.02, 0, 0, -0.04], "hi90": [0.0, 0, 0, 0.02]})  # fmt: skip
     split = pd.Timestamp("2026-01-01")
-    assert "within chance" in sentences.change_finding(table, split)[0]
+    rates = pd.DataFrame({"period": ["before", "after"], "win_rate": [0.38, 0.31]})
+    assert "31\u202f% after 38\u202f%, has moved within chance" in sentences.change_finding(table, split, rates)[0]
     clear = table.assign(hi90=[0.0, 0, 0, -0.001])
-    assert "−1.0 points since Jan 2026: market accounts for −1.0" in sentences.change_finding(clear, split)[0]
+    said = sentences.change_finding(clear, split, rates)[0].replace("\u202f", " ")
+    assert said == "The win rate moved from 38 % to 31 % since Jan 2026: market accounts for −1.0 points"
 
 
 def test_refusals_say_why():
