@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.budget.branches import inflection, solve_branches, solve_lots
+from planning.budget.branches import inflection, solve_branches, solve_grouped_lots
 from planning.budget.curves import Curves, Draws, Table
 from planning.budget.response import Response
 from planning.budget.rules import Rules, make_rules, read_bounds
@@ -143,8 +143,7 @@ def split(curves: AllCells, total: float, lo, hi, rules: Rules) -> Solution:
     rest = total - (x.sum() - x[informed].sum())
     if not len(informed):
         return Solution(x, float("nan"), np.zeros(len(rules.words)), 0.0)
-    part = (rules.groups.member * x).sum(axis=1) - (rules.groups.member[:, informed] * x[informed]).sum(axis=1)
-    groups = Groups(rules.groups.member[:, informed], rules.groups.floor - part, rules.groups.cap - part)
+    groups = _informed_groups(rules, x, informed)
     low, high, gap = lo[informed], hi[informed], 0.0
     least = np.maximum(curves.draws.peak(low, high), np.where(low == 0, rules.least[informed], 0.0))
     if (least > low).any():
@@ -157,13 +156,20 @@ def split(curves: AllCells, total: float, lo, hi, rules: Rules) -> Solution:
     return Solution(x, price, found.group_prices, spread, gap)
 
 
+def _informed_groups(rules: Rules, x: np.ndarray, informed: np.ndarray) -> Groups:
+    """Return the rules for sums as they are for the cells with curves, what the others take being given."""
+    member = rules.groups.member
+    part = (member * x).sum(axis=1) - (member[:, informed] * x[informed]).sum(axis=1)
+    return Groups(member[:, informed], rules.groups.floor - part, rules.groups.cap - part)
+
+
 def _in_lots(curves: AllCells, solution: Solution, total: float, lot: float, lo, hi, rules: Rules) -> Solution:
     """Return the best split in whole lots of the cells with curves; the certificate is that of the split it comes
     from."""
     if not (np.isfinite(lot) and lot >= 0.01):
         raise UsageError(f"the lot is {lot:g}; give an amount of at least 0.01, such as 500.")
-    if len(rules.words) or (rules.least > 0).any():
-        raise UsageError("whole lots together with rules for sums or minimum lots are not supported. Use one of them.")
+    if (rules.least > 0).any() or not rules.groups.disjoint:
+        raise UsageError("whole lots do not go together with min_lot or with rules for crossing sums. Use one of them.")
     informed, x = curves.informed, solution.x.copy()
     rest = round(total - (x.sum() - x[informed].sum()), 6)
     below = np.floor(rest / lot + 1e-9) * lot
@@ -177,7 +183,8 @@ def _in_lots(curves: AllCells, solution: Solution, total: float, lot: float, lo,
     table = curves.table(
         _placed(lo, informed, np.minimum(low, high)), _placed(hi, informed, np.maximum(low, high) + lot)
     )
-    x[informed] = solve_lots(table, rest, lot, low, high) * lot
+    groups = _informed_groups(rules, x, informed)
+    x[informed] = solve_grouped_lots(table, rest, lot, low, high, groups, rules.words) * lot
     return Solution(x, solution.price, solution.group_prices, solution.kkt_spread, solution.dual_gap)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planning.budget.curves import Curves
-from planning.budget.solver import solve
+from planning.budget.solver import Groups, solve
 from planning.errors import DataError
 
 EVERY = 12  # up to this many cells every choice is tried: the result is then the optimum
@@ -216,6 +216,52 @@ def solve_lots(curves, total: float, lot: float, lo: np.ndarray, hi: np.ndarray)
 
     lots = _lots_at_one_price(curves, lot, least, most, count, step)
     return _lots_repaired(step, lots, least, most, count)
+
+
+def solve_grouped_lots(
+    curves, total: float, lot: float, lo: np.ndarray, hi: np.ndarray, groups: Groups, words: list[str]
+) -> np.ndarray:
+    """Return whole lots within limits on the sums of disjoint groups: exact, as the groups' values are concave too.
+
+    Solved without the groups' limits first. Where sums over their caps outweigh those below their floors, the former
+    stand at their caps in the best split (else the latter at their floors); they are set there and the rest is solved
+    again (Bitran and Hax 1981). ``words`` name the groups for messages.
+    """
+    least, most = np.ceil(groups.floor / lot - 1e-9), np.floor(groups.cap / lot + 1e-9)
+    _groups_can(lot, lo, hi, groups, least, most, words)
+    lots, open_cells = np.zeros(len(lo), np.int64), np.ones(len(lo), bool)
+    free = np.ones(len(words), bool)
+    while open_cells.any():
+        rest = total - lots[~open_cells].sum() * lot
+        lots[open_cells] = _lots_of(curves, rest, lot, lo, hi, open_cells)
+        sums = groups.member @ lots
+        over, under = np.where(free, np.maximum(sums - most, 0), 0), np.where(free, np.maximum(least - sums, 0), 0)
+        if not (over.any() or under.any()):
+            break
+        aim, wrong = (most, over > 0) if over.sum() >= under.sum() else (least, under > 0)
+        for g in np.flatnonzero(wrong):
+            inside = groups.member[g]
+            lots[inside] = _lots_of(curves, float(aim[g]) * lot, lot, lo, hi, inside)
+            free[g], open_cells = False, open_cells & ~inside
+    return lots
+
+
+def _lots_of(curves, total, lot, lo, hi, cells: np.ndarray) -> np.ndarray:
+    at = np.flatnonzero(cells)
+    return solve_lots(curves.take(at), round(total, 6), lot, lo[at], hi[at])
+
+
+def _groups_can(lot, lo, hi, groups: Groups, least, most, words) -> None:
+    """Refuse a group whose limits no whole lots can meet, by name."""
+    low, high = np.ceil(lo / lot - 1e-9), np.floor(hi / lot + 1e-9)
+    for g, name in enumerate(words):
+        inside = groups.member[g]
+        can = max(low[inside].sum(), least[g]), min(high[inside].sum(), most[g])
+        if can[0] > can[1]:
+            raise DataError(
+                f"no whole lots of {lot:,.2f} meet the rule for {name}: its cells make {low[inside].sum() * lot:,.2f} "
+                f"to {high[inside].sum() * lot:,.2f}. Change the lot, the rule or a bound."
+            )
 
 
 def _lots_at_one_price(curves, lot, least, most, count, step) -> np.ndarray:

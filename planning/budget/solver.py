@@ -145,7 +145,9 @@ def polish(curves, x, lo, hi, classes: np.ndarray, *, rounds: int = 8) -> np.nda
         room = np.bincount(classes, give)
         price = np.divide(top, room, out=np.zeros_like(top), where=room > 0)
         move = give * (slope - price[classes])
-        share = np.where(move > 0, hi - x, x - lo) / np.where(np.abs(move) > 0, np.abs(move), np.inf)
+        # A cell that stands still, such as one alone with a group's limit, must not hold back the others.
+        still = np.full_like(x, np.inf)
+        share = np.divide(np.where(move > 0, hi - x, x - lo), np.abs(move), out=still, where=move != 0)
         x = x + move * min(1.0, 0.9 * float(share[free].min(initial=np.inf)))
         if not free.any() or np.abs(move).max() <= 1e-12 * max(float(np.abs(x).max()), 1.0):
             break

@@ -2,14 +2,18 @@
 groups."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planning.budget.branches import solve_branches, solve_lots, solve_s_shaped
-from planning.budget.curves import Curves
+from planning.budget.allocation import allocate
+from planning.budget.branches import solve_branches, solve_grouped_lots, solve_lots, solve_s_shaped
+from planning.budget.curves import Curves, Draws
+from planning.budget.response import Response
 from planning.budget.solver import Groups, solve, to_cents
 from planning.errors import DataError
 
@@ -117,6 +121,84 @@ def test_whole_lots_equal_brute_force(seed, form):
     best = max(float(curves.value(np.array(c) * 5.0).sum()) for c in choices if sum(c) == count)
     assert lots.sum() == count
     assert float(curves.value(lots * 5.0).sum()) == pytest.approx(best, rel=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["hill", "log"]))
+def test_whole_lots_within_groups_equal_brute_force(seed, form):
+    rng = np.random.default_rng(seed)
+    curves = Curves(rng.lognormal(3, 1, 5), rng.lognormal(1, 1, 5), form)
+    low, high = rng.integers(0, 2, 5), rng.integers(2, 5, 5)
+    member = np.array([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0]], bool)
+    floor = np.array([rng.integers(0, 4), 0]) * 5.0
+    cap = np.array([np.inf, rng.integers(3, 8) * 5.0 + 2.0])
+    choices = list(itertools.product(*[range(a, b + 1) for a, b in zip(low, high, strict=True)]))
+    sums = [(member @ np.array(c)) * 5.0 for c in choices]
+    kept = [c for c, s in zip(choices, sums, strict=True) if (s >= floor).all() and (s <= cap).all()]
+    count = int(rng.choice([sum(c) for c in kept]))
+    best = max(float(curves.value(np.array(c) * 5.0).sum()) for c in kept if sum(c) == count)
+    lots = solve_grouped_lots(
+        curves, count * 5.0, 5.0, low * 5.0, high * 5.0, Groups(member, floor, cap), ["first", "second"]
+    )
+    assert tuple(lots) in set(kept) and lots.sum() == count
+    assert float(curves.value(lots * 5.0).sum()) == pytest.approx(best, rel=1e-9)
+
+
+def fitted(rng, regions: int, lines: int) -> Response:
+    """A response as a fit leaves it, with made-up draws: one cell without evidence, the others measured."""
+    cells = pd.DataFrame(
+        [(f"R{r}", f"L{j}") for r in range(regions) for j in range(lines)], columns=["region", "line"]
+    )
+    count = len(cells)
+    cells["current"] = rng.uniform(50, 500, count).round(2)
+    cells["evidence"], cells["reason"], cells["draw"] = "measured", "", np.arange(count)
+    cells.loc[count - 1, ["evidence", "draw"]] = ["none", -1]
+    size = (40, count - 1)
+    forms = np.where(np.arange(40) < 30, "hill", "log")
+    draws = Draws(cells.iloc[:-1], rng.lognormal(5, 0.6, size), rng.lognormal(5, 0.4, size), forms)
+    table = pd.DataFrame({"line": [f"L{j}" for j in range(lines)], "follows_demand": False, "evidence": "measured"})
+    return Response(SimpleNamespace(step="W"), draws, cells, table, {"hill": 0.75, "log": 0.25}, 0.05, pd.DataFrame())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(1, 4), st.sampled_from([None, 0.3, 1.0]), st.booleans())
+def test_the_whole_certificate_holds_with_groups_lots_and_bounds(seed, regions, lines, move_limit, in_lots):
+    rng = np.random.default_rng(seed)
+    response = fitted(rng, regions, lines)
+    cells, current = response.cells, response.cells["current"].to_numpy()
+    bounds = [
+        (row.region, row.line, round(0.8 * row.current, 2), round(1.4 * row.current, 2))
+        for row in cells.iloc[:-1].itertuples() if rng.random() < 0.4
+    ]  # fmt: skip
+    bounds += [
+        (region, "", round(0.9 * part["current"].sum(), 2), round(1.1 * part["current"].sum(), 2))
+        for region, part in cells.groupby("region") if rng.random() < 0.5
+    ]  # fmt: skip
+    table = pd.DataFrame(bounds, columns=["region", "line", "min", "max"]).sample(frac=1, random_state=seed % 1000)
+    lot, total = None, round(float(current.sum()) * rng.uniform(0.98, 1.02), 2)
+    if in_lots:
+        lot, kept = 5.0, current[-1]
+        total = round(kept + round((total - kept) / lot) * lot, 2)
+    result = allocate(response, total, bounds=table, move_limit=move_limit, lot=lot)
+    out, summary = result.table, result.summary
+    cents = (out["allocated"] * 100).round().astype(int)
+    assert cents.sum() == round(total * 100) and summary["sum_error"] == 0.0
+    assert summary["kkt_spread"] <= 1e-9
+    for region, line, least, most in bounds:
+        inside = (out["region"] == region) & ((out["line"] == line) | (line == ""))
+        assert round(least * 100) <= cents[inside].sum() <= round(most * 100)
+    if move_limit is not None and not bounds:
+        assert (np.abs(out["allocated"] - current) <= move_limit * current + 0.011).all()
+    if in_lots:
+        lots = out["allocated"].iloc[:-1] / lot
+        assert np.allclose(lots, lots.round(), atol=1e-9)
+
+
+def test_lots_that_no_group_can_hold_are_named():
+    curves = Curves(np.ones(3), np.ones(3))
+    groups = Groups(np.array([[True, True, False]]), np.array([0.0]), np.array([4.0]))
+    with pytest.raises(DataError, match="meet the rule for North"):
+        solve_grouped_lots(curves, 15.0, 5.0, np.array([5.0, 0, 0]), np.full(3, 20.0), groups, ["North"])
 
 
 def test_lots_that_cannot_make_the_total_name_the_nearest():
