@@ -10,6 +10,7 @@ from planning import language
 from planning.charts import style
 from planning.charts.rows import Column, place_rows, value_axis
 
+MOST_STEPS = 100
 OUTCOMES = (("won", style.GAIN), ("lost", style.RISK), ("no_decision", style.NOW))
 
 
@@ -23,6 +24,8 @@ def incidence(
     """
     words = words or {}
     ax = ax or style.canvas(narrow)
+    # More steps than the eye can tell apart only make the page heavy.
+    frame = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, MOST_STEPS).astype(int))]
     last = float(frame["day"].iloc[-1])
     with style.house():
         style.layout(ax, height=280, left=44, right=92 if narrow else 120, top=10, bottom=40)

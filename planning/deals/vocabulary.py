@@ -91,6 +91,7 @@ def labels() -> dict[str, str]:
         "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
         "follow_up_days": _("Days of follow-up"), "as_of": _("Data until"), "split": _("Compared from"),
         "top_family": _("Strongest family"), "top_share": _("Its share"),
+        "surprises": _("Deals lost against the record"),
     }  # fmt: skip
 
 
@@ -102,7 +103,8 @@ def table_title(name: str) -> str:
         "change": _("The change in figures"), "change_rates": _("Win rate before and after"),
         "gap": _("Won deals minus lost ones, log-odds"),
         "surprises": _("Deals lost against the record"),
-        "reason_confusion": _("Reason written, against what spoke most against the deal"), "funnel": _("The stages in figures"),
+        "reason_confusion": _("Reason written, against what spoke most against the deal"),
+        "funnel": _("The stages in figures"),
         "cohorts": _("Every cohort in figures"),
         "cohort_changes": _("The newest cohort against all older ones"), "stage_days": _("Days in each stage"),
         "overdue": _("Open deals that wait longer than usual"), "cycle": _("The curves in figures"),

@@ -146,8 +146,7 @@ def _show_kinds(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     if len(surprises):
         keep = ["deal_id", "owner_id", "line", "amount", "win_probability", "strongest", "weakest", "loss_reason"]
         formats = {"amount": "money", "win_probability": "probability"}
-        shown = surprises[[c for c in keep if c in surprises]]
-        _table(step, "surprises", shown, formats, details=len(surprises) > SHOWN)
+        _table(step, "surprises", surprises[[c for c in keep if c in surprises]].head(SHOWN), formats)
 
 
 def show_people(step: Any, mortem: PostMortem) -> None:
@@ -305,10 +304,11 @@ def keep_results(step: Any, mortem: PostMortem) -> None:
     row |= {"follow_up_days": mortem.follow_up_days, "as_of": mortem.as_of, "split": mortem.split}
     levers = mortem.tables.get("levers")
     row["expected_wins"] = None if levers is None else float(levers["expected_wins"].iloc[0])
+    row["surprises"] = len(mortem.tables["surprises"]) if "surprises" in mortem.tables else None
     row["top_family"] = "" if mortem.result.refused else mortem.result.weights["family"].iloc[0]
     row["top_share"] = None if mortem.result.refused else float(mortem.result.weights["share"].iloc[0])
     formats = {"win_rate": "percent", "top_share": "percent", "delta": "percent", "as_of": "date", "split": "date"}
-    formats |= dict.fromkeys(("n", "n_won", "n_lost", "follow_up_days", "expected_wins"), "integer")
+    formats |= dict.fromkeys(("n", "n_won", "n_lost", "follow_up_days", "expected_wins", "surprises"), "integer")
     formats |= dict.fromkeys(("auc", "auc_lo", "auc_hi", "r2"), "ratio")
     _table(step, "summary", pd.DataFrame([row]), formats, details=True)
     if "second_look" in mortem.tables:
