@@ -10,7 +10,7 @@ from planning import language
 from planning.charts import style
 from planning.charts.rows import Column, place_rows, value_axis
 
-MOST_STEPS = 100
+MOST_STEPS = 60
 OUTCOMES = (("won", style.GAIN), ("lost", style.RISK), ("no_decision", style.NOW))
 
 
