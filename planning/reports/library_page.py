@@ -19,9 +19,9 @@ POINTS = dict.fromkeys(("points", "points_lo", "points_hi", "beyond_less", "beyo
 def show_library(step: Any) -> None:
     """The whole page from the tables of the latest post-mortem, or why there is no library yet."""
     step.title(sentences.title())
-    if not step.has(SOURCE, "practices") or not step.has(SOURCE, "performers"):
-        refused = (step.manifest(SOURCE) or {}).get("state") == "cannot_tell"
-        step.refuse(*sentences.refusal(step.manifest(SOURCE)["answer"] if refused else ""))
+    before = step.manifest(SOURCE)
+    if before is not None and not (step.has(SOURCE, "practices") and step.has(SOURCE, "performers")):
+        step.refuse(*sentences.refusal(before["answer"] if before["state"] == "cannot_tell" else ""))
         return
     people = step.result(SOURCE, "performers")
     thirds = step.result(SOURCE, "practice_thirds")
