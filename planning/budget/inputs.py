@@ -77,7 +77,8 @@ def _names(frame, column: str, file: str, faults: list[Fault]) -> pd.Series:
 
 
 def _duplicates(frame: pd.DataFrame, keys: list[str], file: str) -> list[Fault]:
-    twice = frame.duplicated(keys, keep="first").to_numpy()
+    # Dates that cannot be read, which have a fault of their own, would all look alike.
+    twice = (frame.duplicated(keys, keep="first") & frame["period"].notna()).to_numpy()
     if not twice.any():
         return []
     at = int(np.flatnonzero(twice)[0])

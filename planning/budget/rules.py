@@ -106,7 +106,11 @@ def make_rules(
         spread = _moves(current * _ratio(current, total), floor, cap, np.zeros(count, bool), move_limit)[0]
         loose_lo, loose_hi = np.where(held, spread[0], lo), np.where(held, spread[1], hi)
         if not violated(cells, loose_lo, loose_hi, groups, words, total, floor, cap, own_limit, held):
-            lo, hi = _least_loose(lo, hi, loose_lo, loose_hi, held, total)
+            if words:
+                at = _moved_least(lo, hi, loose_lo, loose_hi, held, total, groups)
+                lo, hi = np.where(held, at, lo), np.where(held, at, hi)
+            else:
+                lo, hi = _least_loose(lo, hi, loose_lo, loose_hi, held, total)
             notes.append("cells without evidence could not all stay as they are; they share the rest in proportion")
             blocked = ""
     if blocked:
@@ -135,11 +139,38 @@ def _moves(current, floor, cap, held, move_limit):
 def _least_loose(lo, hi, loose_lo, loose_hi, held, total):
     """Move the held cells by the same share of the way to their loose limits, only as far as the total needs."""
     gap = total - hi.sum() if hi.sum() < total else total - lo.sum()
-    toward = loose_hi if gap > 0 else loose_lo
+    toward = np.minimum(loose_hi, lo + abs(gap)) if gap > 0 else loose_lo
     room = np.where(held, toward - lo, 0.0)
     share = np.clip(gap / room.sum(), 0.0, 1.0) if room.sum() else 1.0
     at = lo + share * room
     return np.where(held, at, lo), np.where(held, at, hi)
+
+
+def _moved_least(lo, hi, loose_lo, loose_hi, held, total, groups: Groups) -> np.ndarray:
+    """Return where the held cells stand when the largest relative move among them is as small as the rules for sums
+    allow, by a linear program over all cells, that move and each held cell's own move."""
+    from scipy.optimize import linprog
+
+    count, at = len(lo), np.flatnonzero(held)
+    low, high = np.where(held, loose_lo, lo), np.where(held, loose_hi, hi)
+    usual = np.maximum(lo[at], 0.01 * max(total, 1.0) / count)
+    one = np.zeros((len(at), count))
+    one[np.arange(len(at)), at] = 1.0
+    own, most = np.diag(usual), usual[:, None]
+    nothing, capped = np.zeros((len(at), 1)), np.isfinite(groups.cap)
+    pad = np.zeros((len(groups.cap), 1 + len(at)))
+    above = [np.hstack([one, nothing, -own]), np.hstack([-one, nothing, -own])]
+    above.append(np.hstack([np.zeros((len(at), count)), -np.ones_like(most), np.eye(len(at))]))
+    above += [np.hstack([1.0 * groups.member, pad])[capped], np.hstack([-1.0 * groups.member, -pad])]
+    right = [lo[at], -lo[at], np.zeros(len(at)), groups.cap[capped] + 0.005, 0.005 - groups.floor]
+    found = linprog(
+        np.concatenate([np.zeros(count), [1.0], np.full(len(at), 1e-3 / max(len(at), 1))]),
+        A_ub=np.vstack(above), b_ub=np.concatenate(right),
+        A_eq=np.concatenate([np.ones(count), np.zeros(1 + len(at))])[None], b_eq=[total],
+        bounds=[*zip(low, np.where(np.isfinite(high), high, None), strict=True), *[(0, None)] * (1 + len(at))],
+        method="highs",
+    )  # fmt: skip
+    return found.x[:count]
 
 
 def violated(cells, lo, hi, groups: Groups, words, total, floor, cap, own_limit, held) -> str:
@@ -154,7 +185,7 @@ def violated(cells, lo, hi, groups: Groups, words, total, floor, cap, own_limit,
             which = _largest(cells, lo, inside, groups.cap[g])
             return (
                 f"the rule max {groups.cap[g]:,.2f} for {name} cannot hold: its cells need {least:,.2f} at least, "
-                f"{least - groups.cap[g]:,.2f} too much; {which} already exceed it. Raise the max, lower those floors, "
+                f"{least - groups.cap[g]:,.2f} too much; {which} it. Raise the max, lower those floors, "
                 "or widen --move-limit."
             )
         if most < groups.floor[g] - 0.005:
@@ -171,7 +202,7 @@ def _against_total(cells, lo, hi, total, floor, cap, own_limit, held) -> str:
         which = _largest(cells, lo, np.ones(len(lo), bool), total)
         return (
             f"the total {total:,.2f} is below the floors: all cells together need {lo.sum():,.2f} at least, "
-            f"{lo.sum() - total:,.2f} too much; {which} already exceed it."
+            f"{lo.sum() - total:,.2f} too much; {which} it."
             f"{limited or ' Raise the total or lower floors.'}"
         )
     if hi.sum() < total - 0.005:
@@ -191,13 +222,15 @@ def _against_total(cells, lo, hi, total, floor, cap, own_limit, held) -> str:
 
 
 def _largest(cells, lo, inside, limit) -> str:
-    """Return the fewest floors that together exceed ``limit``, largest first, in words."""
+    """Return the fewest floors that together exceed ``limit``, largest first, as the beginning of a sentence."""
     at = np.flatnonzero(inside)
     order = at[np.argsort(-lo[at], kind="stable")]
     needed = int(np.searchsorted(np.cumsum(lo[order]), limit + 0.005)) + 1
     named = [f"{cells['region'].iloc[i]}/{cells['line'].iloc[i]} ({lo[i]:,.2f})" for i in order[:needed]]
     more = f" and {len(named) - 6} more" if len(named) > 6 else ""
-    return ("the floor of " if len(named) == 1 else "the floors of ") + ", ".join(named[:6]) + more
+    if len(named) == 1:
+        return f"the floor of {named[0]} alone exceeds"
+    return f"the floors of {', '.join(named[:6])}{more} together exceed"
 
 
 def _by_program(lo, hi, groups: Groups, words, total) -> str:

@@ -35,8 +35,8 @@ def self_check(
 ) -> SelfCheck:
     """Return what regret and coverage to expect from a fit on this company's spend pattern and noise."""
     if not response.fits:
-        summary = {"worlds": 0, "verdict": "no", "reason": "no line has variation, a pilot or a judged curve"}
-        return SelfCheck(pd.DataFrame(), summary)
+        answer = "Not enough data: no line has variation, a pilot or a judged curve."
+        return SelfCheck(pd.DataFrame(), {"worlds": 0, "verdict": "no", "answer": answer})
     rng = np.random.default_rng(seed)
     fits = [fit for fit in response.fits if response.forms[fit.form] > 0]
     rows = [_world(response, fits[i % len(fits)], move_limit, margin, rng) for i in range(worlds)]
@@ -47,9 +47,22 @@ def self_check(
     summary = {
         "worlds": worlds, "regret": float(table["regret"].mean()), "regret_now": float(table["regret_now"].mean()),
         "gain_share": gain_share, "interval_coverage": float(table["coverage"].mean()), "better_than_now": better,
-        "verdict": verdict,
+        "verdict": verdict, "answer": _answer(verdict, gain_share, better),
     }  # fmt: skip
     return SelfCheck(table, summary)
+
+
+def _answer(verdict: str, gain_share: float, better: float) -> str:
+    """Return whether these data are enough, as a sentence."""
+    expected = (
+        f"on data like these the split obtains {gain_share:.0%} of what can be gained (median) and beats today's in "
+        f"{better:.0%} of simulated worlds"
+    )
+    if verdict == "yes":
+        return f"Enough data: {expected}."
+    if verdict == "partly":
+        return f"Enough for some of it: {expected}. Pilots would raise that."
+    return f"Not enough data: {expected}. Run pilots before money is moved."
 
 
 def _world(response: Response, fit: Fit, move_limit, margin, rng) -> tuple:

@@ -115,7 +115,7 @@ def test_a_budget_of_nothing_is_refused(response, total):
 
 def test_a_budget_below_the_floors_names_them_and_by_how_much(response):
     bounds = pd.DataFrame({"region": ["Region 1"], "line": ["Line A"], "min": [1e6], "max": [np.nan]})
-    with pytest.raises(DataError, match=r"floor of Region 1/Line A \(1,000,000.00\) already exceed") as error:
+    with pytest.raises(DataError, match=r"floor of Region 1/Line A \(1,000,000.00\) alone exceeds") as error:
         allocate(response, 50_000, bounds=bounds, move_limit=None)
     assert "950,000.00 too much" in str(error.value)
 

@@ -194,6 +194,16 @@ def test_the_whole_certificate_holds_with_groups_lots_and_bounds(seed, regions, 
         assert np.allclose(lots, lots.round(), atol=1e-9)
 
 
+def test_a_held_cell_gives_way_only_as_far_as_the_sums_need():
+    response = fitted(np.random.default_rng(1), 2, 1)
+    response.cells["current"] = [70.0, 460.0]
+    bounds = pd.DataFrame({"region": ["R0", "R1"], "line": "", "min": [60.0, 400.0], "max": [75.0, 510.0]})
+    for move_limit in (None, 1.0):
+        result = allocate(response, 536.0, bounds=bounds, move_limit=move_limit)
+        assert result.table["allocated"].tolist() == pytest.approx([75.0, 461.0], abs=0.011)
+        assert "could not all stay" in result.notes[0]
+
+
 def test_lots_that_no_group_can_hold_are_named():
     curves = Curves(np.ones(3), np.ones(3))
     groups = Groups(np.array([[True, True, False]]), np.array([0.0]), np.array([4.0]))
