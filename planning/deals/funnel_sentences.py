@@ -92,3 +92,12 @@ def overdue_text(table: pd.DataFrame) -> str:
         "{n} open deals wait longer in their stage than nine in ten did before.",
         len(table),
     ).format(n=number(len(table)))
+
+
+def handed_over_text(deals: int) -> str:
+    """Returns how many deals changed hands and whom they count for."""
+    return ngettext(
+        "{n} deal changed hands; it counts for whoever had it at the moment of the snapshot.",
+        "{n} deals changed hands; each counts for whoever had it at the moment of the snapshot.",
+        deals,
+    ).format(n=number(deals))

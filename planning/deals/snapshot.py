@@ -92,9 +92,9 @@ def _as_known(rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def two_owners(history: pd.DataFrame) -> pd.Series:
-    """Deals that changed hands: number of owners per deal, where more than one."""
+def handed_over(history: pd.DataFrame) -> pd.DataFrame:
+    """How many deals changed hands? One row a number of owners above one: `owners, deals`."""
     if "owner_id" not in history:
-        return pd.Series(dtype="int64")
+        return pd.DataFrame(columns=["owners", "deals"])
     owners = history.groupby("deal_id")["owner_id"].nunique()
-    return owners[owners > 1]
+    return owners[owners > 1].value_counts().rename_axis("owners").rename("deals").sort_index().reset_index()

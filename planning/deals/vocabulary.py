@@ -87,7 +87,8 @@ def labels() -> dict[str, str]:
         "cohort": _("Began in"), "newest": _("Newest"), "older": _("All older"), "in_time": _("Went on in time"),
         "days_given": _("Days given"), "days_won": _("Days, won deals"), "days_lost": _("Days, lost deals"),
         "days_mean": _("Days, all ended"), "third": _("Part"), "typical": _("Typically"), "people": _("People"),
-        "way": _("Read as"), "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
+        "way": _("Read as"), "owners": _("Owners"),
+        "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
         "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
         "follow_up_days": _("Days of follow-up"), "as_of": _("Data until"), "split": _("Compared from"),
         "top_family": _("Strongest family"), "top_share": _("Its share"),
@@ -108,6 +109,7 @@ def table_title(name: str) -> str:
         "cohorts": _("Every cohort in figures"),
         "cohort_changes": _("The newest cohort against all older ones"), "stage_days": _("Days in each stage"),
         "overdue": _("Open deals that wait longer than usual"), "cycle": _("The curves in figures"),
+        "handed_over": _("Deals that changed hands"),
         "refused": _("Fields refused"), "findings": _("Everything the check of the table found"),
         "summary": _("The post-mortem in one row"),
     }  # fmt: skip

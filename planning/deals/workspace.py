@@ -14,7 +14,7 @@ from planning.deals.families import Families, load_families, restrict
 from planning.deals.grading import Grading, grade_leads
 from planning.deals.lead_sentences import coin_flip, one_sided
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
-from planning.deals.snapshot import Snapshot, snapshot
+from planning.deals.snapshot import Snapshot, handed_over, snapshot
 from planning.errors import DataError
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
@@ -119,6 +119,7 @@ def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
         tables["overdue"] = funnel.overdue(mortem.deals, mortem.history, mortem.as_of)
         tables["cohorts"] = funnel.cohort_funnel(mortem.deals, mortem.history, mortem.as_of)
         tables["cohort_changes"] = funnel.cohort_changes(tables["cohorts"])
+        tables["handed_over"] = handed_over(mortem.history)
         tables["stage_days"] = funnel.days_by_stage(mortem.deals, mortem.history)
     if mortem.deals["closed_date"].notna().sum() >= 50:
         tables["cycle"], _ = funnel.cycle(mortem.deals, mortem.as_of)

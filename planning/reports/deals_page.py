@@ -287,6 +287,10 @@ def show_audit(step: Any, mortem: PostMortem) -> None:
     grave = found[
         found["severity"].isin(["fault", "warning"]) | found["field"].isin(listed) | (found["field"] == "(rows)")
     ]
+    moved = mortem.tables.get("handed_over")
+    if moved is not None and len(moved):
+        step.text("handed_over_text", funnel_sentences.handed_over_text(int(moved["deals"].sum())))
+        _table(step, "handed_over", moved, {"owners": "integer", "deals": "integer"}, details=True)
     _table(step, "findings", grave if len(grave) else found, {"rows": "integer"}, details=True)
     weights = None if result.refused else result.weights
     if not result.refused:

@@ -156,6 +156,16 @@ def test_practices_are_what_people_do_not_the_price_and_not_refused_fields(weigh
     assert practice_fields(weighed, families) == {"requirements_met": "up", "contacts": "up"}
 
 
+def test_deals_that_changed_hands_are_counted():
+    from planning.deals.funnel_sentences import handed_over_text
+    from planning.deals.snapshot import handed_over
+
+    _deals, stages = history()
+    assert handed_over(stages).to_dict("records") == [{"owners": 2, "deals": 1}]
+    assert handed_over(stages.drop(columns="owner_id")).empty
+    assert handed_over_text(1).startswith("1 deal changed") and handed_over_text(2).startswith("2 deals changed")
+
+
 def test_cohorts_are_given_the_same_time():
     day, rows, entries = pd.Timestamp("2026-01-01"), [], []
     for number in range(120):
