@@ -6,6 +6,11 @@ neighbour lies off to the same side by more than half as much. At most max(2, n/
 Of days and weeks, whose spikes are holidays and promotions that come again, only fivefold slips of positive series.
 Each one is reported. Measured: a tenfold slip in the last half year costs a model 6 to 70 times its error; on clean
 series about 4 % are touched and the error does not rise.
+
+A level that jumped for good in the last two seasons is told, and what came before it is moved to the new level where it
+is plain (35 %, six usual changes, four periods or more; positive series, not of days and weeks): models take a jump a
+season ago for growth or season. Measured on series raised by 60 % since 5 and 12 months: MASE 1.05 and 1.24 become .89
+and .93; of clean ones 1 % are moved. After three periods the new level is not known well enough.
 """
 
 from __future__ import annotations
@@ -21,24 +26,29 @@ SLIP = float(np.log(5.0))
 SHORTEST = 12
 SHIFT = 0.2
 SHIFT_CHANGES = 4.0
+MOVED, MOVED_CHANGES, FIRST_MOVED = 0.3, 6.0, 4  # what is told is not always sure enough to move a history
 # A network that sorts six values: many times faster over whole columns than sorting short rows.
 EXCHANGES = ((0, 5), (1, 3), (2, 4), (1, 2), (3, 4), (0, 3), (2, 5), (0, 1), (2, 3), (4, 5), (1, 2), (3, 4))
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """panel: with the replaced values; at: their places; shift (n,): periods since a level shift, 0 for none."""
+    """panel: with replaced values and moved levels; at: the places of the former.
+
+    shift (n,): periods since a level shift, 0 for none; size (n,): new level over old one less one, 0 where not moved.
+    """
 
     panel: Panel
     at: np.ndarray
     shift: np.ndarray
+    size: np.ndarray
 
 
 def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) -> Cleaned:
     """Returns the panel with isolated outliers of the `eligible` series replaced, and where levels shifted."""
     n, m = panel.n, panel.season
     if not len(panel.flat):
-        return Cleaned(panel, np.zeros(0, np.int64), np.zeros(n, np.int64))
+        return Cleaned(panel, np.zeros(0, np.int64), np.zeros(n, np.int64), np.zeros(n))
     owner = np.repeat(np.arange(n), panel.lengths)
     step = np.arange(len(panel.flat)) - panel.offsets[owner]
     positive = np.minimum.reduceat(panel.flat, panel.offsets[:-1]) > 0
@@ -46,7 +56,8 @@ def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) 
     season = _median_season(z, owner, step, panel.lengths, m)
     a = z - season
     rough = 1.4826 * _grouped_median(np.abs(np.diff(a)), owner[1:], n, owner[1:] == owner[:-1])
-    shift = np.where(eligible, _shifts(a, panel, rough, positive), 0)
+    shift, lasting, size = _shifts(a, panel, rough, positive)
+    shift = np.where(eligible, shift, 0)
     centre, spread = _neighbours(a, owner)
     off = a - centre
     limit = REACH * np.maximum(rough[owner], spread)
@@ -58,12 +69,15 @@ def clean(panel: Panel, eligible: np.ndarray, *, replace_outliers: bool = True) 
         same = np.roll(owner, -side) == owner
         far &= ~(same & (np.sign(beside) == np.sign(off)) & (np.abs(beside) > 0.5 * np.abs(off)))
     at = _worst(np.flatnonzero(far), np.abs(off) / np.where(far, limit, np.inf), owner, panel.lengths)
+    plain = (shift >= FIRST_MOVED) & (size > MOVED_CHANGES) & (np.abs(lasting) > MOVED)
+    moved = np.where(plain & positive & (panel.frequency.unit not in "DW"), np.clip(lasting, -5, 5), 0.0)
     if not replace_outliers:
-        at = at[:0]
+        at, moved = at[:0], np.zeros(n)
     flat = panel.flat.copy()
     value, logged = centre[at] + season[at], positive[owner[at]]
     flat[at] = np.where(logged, np.exp(np.where(logged, value, 0.0)), value)
-    return Cleaned(replace(panel, flat=flat), at, shift)
+    flat *= np.where(step < (panel.lengths - shift)[owner], np.exp(moved)[owner], 1.0)
+    return Cleaned(replace(panel, flat=flat), at, shift, np.expm1(moved))
 
 
 def _grouped_median(values: np.ndarray, group: np.ndarray, n: int, take: np.ndarray | None = None) -> np.ndarray:
@@ -129,28 +143,36 @@ def _worst(at: np.ndarray, size: np.ndarray, owner: np.ndarray, lengths: np.ndar
     return np.sort(order[rank < np.maximum(2, lengths[owner[order]] // 20)])
 
 
-def _shifts(a: np.ndarray, panel: Panel, rough: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Returns the periods (3 to 12) since the level jumped for good, 0 for none.
+def _shifts(
+    a: np.ndarray, panel: Panel, rough: np.ndarray, positive: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the periods (3 to two seasons) since the level jumped for good (0: it did not), how far, and in changes.
 
     A shift: the medians of three values before and after differ by more than a fifth of the level and four usual
-    changes, and the means of all after and of the twelve before differ by two thirds of that or more, the same way.
+    changes, and the mean of the season after it, and that of all since, differ from the mean of the season before by
+    two thirds of that or more, the same way. A season counts 4 to 12 periods here.
     """
+    reach = min(max(panel.season, 4), 12)
     total = np.concatenate([[0.0], np.cumsum(a)])
     end = panel.offsets[1:]
-    best = np.zeros(panel.n)
+    best, far, changes = np.zeros((3, panel.n))
     since = np.zeros(panel.n, dtype=np.int64)
     level = np.abs(np.add.reduceat(panel.flat, panel.offsets[:-1])) / np.maximum(panel.lengths, 1)
     least = np.where(positive, SHIFT, SHIFT * level)
-    for k in range(3, 13):
+    for k in range(3, 2 * reach + 1):
         enough = panel.lengths >= k + 12
-        at = np.where(enough, end - k, 12)
-        if len(a) < 15:
+        if not enough.any():
             break
+        at, near = np.where(enough, end - k, 12), min(k, reach)
         jump = np.median(a[at[:, None] + np.arange(3)], axis=1) - np.median(a[at[:, None] - np.arange(1, 4)], axis=1)
-        lasting = (total[at + np.where(enough, k, 0)] - total[at]) / k - (total[at] - total[at - 12]) / 12
+        before = (total[at] - total[at - reach]) / reach
+        lasting = (total[at + np.where(enough, near, 0)] - total[at]) / near - before
+        still = (total[at + np.where(enough, k, 0)] - total[at]) / k - before
         size = np.abs(jump) / np.maximum(rough, 1e-12)
         found = enough & (rough > 0) & (np.abs(jump) > least) & (size > SHIFT_CHANGES)
-        found &= lasting / np.where(jump == 0, 1.0, jump) > 2 / 3
-        better = found & (size > best)
-        since, best = np.where(better, k, since), np.where(better, size, best)
-    return since
+        found &= np.minimum(lasting / np.where(jump == 0, 1.0, jump), still / np.where(jump == 0, 1.0, jump)) > 2 / 3
+        sharp = np.abs(jump) + np.abs(a[at] - a[at - 1])  # medians of three are the same one place off
+        better = found & (sharp > best)
+        since, best = np.where(better, k, since), np.where(better, sharp, best)
+        far, changes = np.where(better, lasting, far), np.where(better, size, changes)
+    return since, far, changes

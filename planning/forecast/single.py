@@ -19,14 +19,13 @@ import numpy as np
 import pandas as pd
 
 from planning.forecast import engine, intermittent, intervals, short
-from planning.forecast.cleaning import clean
+from planning.forecast.cleaning import Cleaned, clean
 from planning.forecast.frequency import Frequency
 from planning.forecast.intervals import Errors
 from planning.forecast.panel import Panel
 from planning.forecast.short import Profile
 
 CHUNK_SERIES = 4096
-SHIFT_RECENT = 12
 SHIFT_WIDEN = 1.2
 MODEL, SHORT, SPARSE, FIXED = 0, 1, 2, 3
 FORECAST_BY = {
@@ -96,11 +95,14 @@ def measure(panel: Panel, options: Options) -> Part:
     """Forecasts the series of one chunk or part and measures the errors of its past origins."""
     n, h = panel.n, options.horizon
     kind, status, reason, start = sort_series(panel)
-    work = _later(panel, start)
-    cleaned = clean(work, kind == MODEL, replace_outliers=options.clean)
+    before = _later(panel, start)
+    cleaned = clean(before, kind == MODEL, replace_outliers=options.clean)
     work = cleaned.panel
     scale = intervals.scales(work)
-    report = _report(panel, status, reason, cleaned.at, cleaned.shift, work)
+    moved = cleaned.size != 0
+    if moved.any():  # what jumped once may jump again
+        scale[moved] = 0.5 * (scale[moved] + intervals.scales(before)[moved])
+    report = _report(panel, status, reason, cleaned, work)
     nothing = Lent(Errors.none(h), short.profile(work, np.nan_to_num(scale)))
     part = Part(
         panel.ids, panel.last, panel.frequency, report, kind, np.minimum.reduceat(panel.flat, panel.offsets[:-1]) >= 0,
@@ -173,14 +175,9 @@ def _by_models(part: Part, work: Panel, shift: np.ndarray, options: Options) -> 
     origins = options.origins
     if origins is None:
         origins = intervals.past_origins(panel.lengths, h, m, engine.least(m))
-    fit = engine.fit(panel, h, [0, *origins], parts=bool(np.any(shift > 0)), jobs=options.jobs)
+    fit = engine.fit(panel, h, [0, *origins], jobs=options.jobs)
     part.mean[rows] = fit.forecasts[0]
-    recent = (shift[rows] > 0) & (shift[rows] <= SHIFT_RECENT)
-    if recent.any():
-        median = np.nanmedian(fit.parts[recent], axis=1)
-        median = np.where(part.floor[rows[recent], None], np.maximum(median, 0.0), median)
-        part.mean[rows[recent]] = median
-        part.widen[rows[recent]] = SHIFT_WIDEN
+    part.widen[rows[shift[rows] > 0]] = SHIFT_WIDEN
     lost = ~np.isfinite(part.mean[rows]).all(axis=1)
     for i in np.flatnonzero(lost):
         part.mean[rows[i]] = np.mean(panel.series(i)[-m:])
@@ -205,11 +202,9 @@ def _blend_global(part: Part, panel: Panel, rows: np.ndarray) -> None:
     part.report.loc[rows[able], "forecast_by"] = f"pool, global model {boost.WEIGHT:g}"
 
 
-def _report(
-    panel: Panel, status: np.ndarray, reason: np.ndarray, outliers: np.ndarray, shift: np.ndarray, work: Panel
-) -> pd.DataFrame:
+def _report(panel: Panel, status: np.ndarray, reason: np.ndarray, cleaned: Cleaned, work: Panel) -> pd.DataFrame:
     """Returns one row a series: unique_id, n, status, reason, forecast_by, first, last, gaps, outliers, shift_since."""
-    date = panel.frequency.date
+    date, outliers, shift = panel.frequency.date, cleaned.at, cleaned.shift
     owner = np.searchsorted(work.offsets, outliers, side="right") - 1
     days = date(panel.last[owner] - (work.offsets[owner + 1] - 1 - outliers)).astype(str)
     listed = np.full(panel.n, "", dtype=object)
@@ -218,6 +213,9 @@ def _report(
     gaps = np.add.reduceat(panel.filled.astype(np.int64), panel.offsets[:-1]) if panel.n else np.zeros(0, np.int64)
     thin = (2 * gaps > panel.lengths) & (reason == "")
     reason = np.where(thin, [f"{k} of {n} periods have no value" for k, n in zip(gaps, panel.lengths)], reason)
+    told = (cleaned.size != 0) & (reason == "")
+    reason[told] = [f"level {size:+.0%} since {day}: earlier values moved" for size, day in
+                    zip(cleaned.size[told], date(panel.last - shift + 1)[told])]  # fmt: skip
     since = np.where(shift > 0, date(panel.last - shift + 1).astype(str), "").astype(object)
     by = pd.Series(status).map(FORECAST_BY).to_numpy(dtype=object)
     near = short.shares(work.lengths, panel.season, engine.least(panel.season)) > 0

@@ -121,6 +121,17 @@ def test_a_level_shift_is_told_and_followed():
     assert result.frame["mean"].mean() > 150
 
 
+def test_a_level_shift_a_season_ago_is_no_growth_and_no_season():
+    y, steady = seasonal(72, 100, 2), seasonal(72, 100, 2) * 1.8
+    y[-12:] *= 1.8
+    result = forecasts(months(y), horizon=H, freq="MS")
+    assert "earlier values moved" in result.report["reason"][0] and "+8" in result.report["reason"][0]
+    never = forecast(months(steady), horizon=H, freq="MS")["mean"]
+    np.testing.assert_allclose(result.frame["mean"], never, rtol=0.05)
+    kept = forecasts(months(y), horizon=H, freq="MS", clean=False).report
+    assert kept["reason"].tolist() == [""] and kept["shift_since"].tolist() != [""]
+
+
 def test_gaps_and_empty_ends_are_counted():
     history = months(seasonal(40))
     history.loc[[5, 6, 39], "y"] = np.nan
