@@ -138,6 +138,15 @@ def test_every_number_of_the_post_mortem_is_in_a_table(mortem, tmp_path, languag
         assert missing_numbers(step) == []
 
 
+def test_the_truth_of_the_sample_lies_in_all_intervals(mortem):
+    path = ROOT / "data" / "sample" / "truth" / "family_weights.csv"
+    truth = pd.read_csv(path).set_index("family")["share"]
+    weights = mortem.result.weights.set_index("family")
+    assert set(weights.index) == set(truth.index)
+    assert (weights["lo90"] <= truth.reindex(weights.index)).all()
+    assert (truth.reindex(weights.index) <= weights["hi90"]).all()
+
+
 def test_a_number_that_stands_in_no_table_is_caught(mortem, tmp_path):
     step = post_mortem_page(mortem, tmp_path)
     step.text("stray", "The win rate rose by 77.77 points")
