@@ -13,6 +13,9 @@ fields = []
 
 [levers]                            # what a person can move, and which way
 response_hours = "down"
+
+[owners]                            # who would move it
+response_hours = "Sales"
 ```
 A field without `known_at`, or known only at closing, is refused as a cause.
 """
@@ -47,7 +50,7 @@ CLOSING = {
     "关闭",
     "结单",
 }
-RESERVED = ("known_at", "trust", "levers")
+RESERVED = ("known_at", "trust", "levers", "owners")
 CATEGORY_LIMIT = 0.9
 
 
@@ -59,6 +62,7 @@ class Families:
     known_at: Mapping[str, str] = field(default_factory=dict)
     trust: frozenset[str] = frozenset()
     levers: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family_of(self) -> dict[str, str]:
@@ -138,9 +142,12 @@ def parse_families(content: Mapping, where: str) -> Families:
     levers = content.get("levers", {})
     if not isinstance(levers, Mapping) or not all(way in ("up", "down") for way in levers.values()):
         problems.append(f'{where}: [levers] needs lines such as response_hours = "down" (or "up").')
+    owners = content.get("owners", {})
+    if not isinstance(owners, Mapping) or not all(isinstance(who, str) for who in owners.values()):
+        problems.append(f'{where}: [owners] needs lines such as response_hours = "Sales".')
     if problems:
         raise ConfigError("\n".join(problems))
-    return Families(fields, dict(known_at), frozenset(map(str, trusted)), dict(levers))
+    return Families(fields, dict(known_at), frozenset(map(str, trusted)), dict(levers), dict(owners))
 
 
 def restrict(families: Families, columns: list[str]) -> Families:
@@ -151,6 +158,7 @@ def restrict(families: Families, columns: list[str]) -> Families:
         {name: when for name, when in families.known_at.items() if name in have},
         families.trust,
         {name: way for name, way in families.levers.items() if name in have},
+        families.owners,
     )
 
 

@@ -104,6 +104,8 @@ def known_by_name(name: str) -> tuple[str | None, str]:
     closing = closing_by_name(name)
     if closing:
         return "closing", closing
+    if says(name, FIRST_WORDS) and says(name, AMOUNT_WORDS + "|amount"):
+        return "creation", "the first amount, written when the deal began"
     if says(name, PROPOSAL_WORDS):
         return "proposal", "set when the proposal is made"
     if says(name, CREATION_WORDS):

@@ -131,8 +131,9 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
     tables = {"weights": result.weights, "gap": change.won_lost_gap(result, seed=seed)}
     terms = {term.field: term.kind for term in result.model.design.terms}
     levers = {name: way for name, way in families.levers.items() if terms.get(name) == "number"}
+    owners = OWNERS | dict(families.owners)
     if levers:
-        tables.update(_levers(mortem, counterfactual(result, levers, seed=seed), by_id))
+        tables.update(_levers(mortem, counterfactual(result, levers, seed=seed), by_id, owners))
     if "loss_reason" in by_id:
         tables["reasons"] = reasons.written_against_model(result, by_id["loss_reason"])
         tables["reason_confusion"] = reasons.confusion(result, by_id["loss_reason"])
@@ -140,7 +141,7 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
         ways = habits.practice_fields(result, families)
         tables["performers"] = casemix.performers(result, by_id["owner_id"], seed=seed)
         tables["practices"] = habits.practices(result, ways, by_id["owner_id"]).assign(
-            way=lambda table: table["practice"].map(ways), owner=lambda table: table["practice"].map(OWNERS).fillna("")
+            way=lambda table: table["practice"].map(ways), owner=lambda table: table["practice"].map(owners).fillna("")
         )
         tables["practice_thirds"] = habits.by_thirds(result, ways, by_id["owner_id"])
     if "competitor" in by_id:
@@ -156,12 +157,14 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
     return tables
 
 
-def _levers(mortem: PostMortem, counter: Counterfactual, by_id: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _levers(
+    mortem: PostMortem, counter: Counterfactual, by_id: pd.DataFrame, owners: dict[str, str]
+) -> dict[str, pd.DataFrame]:
     """Best lever a lost deal of the last year with what a meeting needs to know of it; levers in sum."""
     best = best_lever(counter)
     best = _known_of(best, by_id)
     recent = best[best["closed_date"] >= mortem.split] if "closed_date" in best else best
-    improve = lostdeals.improvements(counter.totals, OWNERS, mortem.as_of)
+    improve = lostdeals.improvements(counter.totals, owners, mortem.as_of)
     return {"levers": improve, "second_look": recent if len(recent) >= 10 else best}
 
 

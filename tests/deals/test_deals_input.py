@@ -207,6 +207,9 @@ def test_families_files_say_what_is_wrong(tmp_path):
         parse_families({"a": {"fields": ["x"]}, "b": {"fields": ["x"]}}, "f.toml")
     with pytest.raises(ConfigError, match="unknown key 'feilds'"):
         parse_families({"a": {"fields": ["x"], "feilds": []}}, "f.toml")
+    with pytest.raises(ConfigError, match="needs lines such as"):
+        parse_families({"a": {"fields": ["x"]}, "owners": {"x": 3}}, "f.toml")
+    assert parse_families({"a": {"fields": ["x"]}, "owners": {"x": "Sales"}}, "f.toml").owners == {"x": "Sales"}
     with pytest.raises(UsageError, match="no such file"):
         load_families(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Did you mean 'fit'"):
