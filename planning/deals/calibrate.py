@@ -115,7 +115,7 @@ def _bootstrap(
         score = gram @ truth + root @ rng.standard_normal(len(root))
         start = np.clip(fit.variances, 1e-4, None)
         _, variances = variance_steps(solver, score, design, start, *SETTLED)
-        b, _ = solver(score, design.penalty(variances))
+        b = solver(score, design.penalty(variances))
         expected = np.array([b[c] @ s @ b[c] for c, s in spread]) + solver.traces(spread)
         errors[number] = np.sqrt(np.maximum(expected, 0)) - np.sqrt(drawn[number % len(draws)])
     return errors

@@ -63,27 +63,37 @@ class Solver:
             self.cross = np.ascontiguousarray(gram[self.big][:, self.rest])
             self.inner = np.ascontiguousarray(gram[np.ix_(self.rest, self.rest)])
 
-    def __call__(self, score: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the coefficients and the diagonal of the inverse; `traces` then speaks of the same penalty."""
+    def __call__(self, score: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+        """Returns the coefficients; `group_traces` and `traces` then speak of the inverse for the same penalty."""
         if self.big is None:
-            self.inverse = inverse = symmetric_inverse(self.gram, penalty)
-            return inverse @ score, np.diag(inverse).copy()
-        own = self.diagonal + penalty[self.big]
-        scaled = self.cross / own[:, None]
-        inverse = symmetric_inverse(self.inner - self.cross.T @ scaled, penalty[self.rest])
-        solution, variances = np.empty(len(score)), np.empty(len(score))
-        solution[self.rest] = inverse @ (score[self.rest] - scaled.T @ score[self.big])
-        solution[self.big] = score[self.big] / own - scaled @ solution[self.rest]
-        variances[self.rest] = np.diag(inverse)
-        self.inverse, self.reach, self.own = inverse, scaled @ inverse, own
-        variances[self.big] = 1 / own + np.einsum("ij,ij->i", self.reach, scaled)
-        self.scaled = scaled
-        return solution, variances
+            self.inverse = symmetric_inverse(self.gram, penalty)
+            return self.inverse @ score
+        self.own = self.diagonal + penalty[self.big]
+        half = self.cross / np.sqrt(self.own)[:, None]  # a matrix times its own transpose costs half of another product
+        self.inverse = symmetric_inverse(self.inner - half.T @ half, penalty[self.rest])
+        solution, share = np.empty(len(score)), score[self.big] / self.own
+        solution[self.rest] = self.inverse @ (score[self.rest] - self.cross.T @ share)
+        solution[self.big] = share - (self.cross @ solution[self.rest]) / self.own
+        return solution
+
+    def group_traces(self, groups: np.ndarray, count: int) -> np.ndarray:
+        """Sums (count,) of the inverse's diagonal over the columns of each group; columns of group -1 are in none."""
+        if self.big is None:
+            return np.bincount(groups[groups >= 0], np.diag(self.inverse)[groups >= 0], count)
+        small = groups[self.rest]
+        sums = np.bincount(small[small >= 0], np.diag(self.inverse)[small >= 0], count)
+        for group in np.unique(groups[self.big]):
+            rows = groups[self.big] == group
+            scaled = self.cross[rows] / self.own[rows][:, None]
+            sums[group] += np.sum(1 / self.own[rows]) + np.sum((scaled.T @ scaled) * self.inverse)
+        return sums
 
     def traces(self, spread: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """tr(S V) per family for the last penalty: V the inverse's block of the family's columns, S its `spread`."""
         if self.big is None:
             return np.array([float(np.sum(s * self.inverse[np.ix_(c, c)])) for c, s in spread])
+        scaled = self.cross / self.own[:, None]
+        reach = scaled @ self.inverse
         place = np.full(len(self.gram), -1)
         place[self.rest] = np.arange(len(self.rest))
         out = np.empty(len(spread))
@@ -93,8 +103,8 @@ class Solver:
             out[number] = float(np.sum(s[np.ix_(small, small)] * self.inverse[np.ix_(inner, inner)]))
             if not small.all():
                 own = s[np.ix_(~small, ~small)]
-                out[number] += float(np.diag(own) @ (1 / self.own) + np.sum((own @ self.scaled) * self.reach))
-                out[number] -= 2 * float(np.sum(s[np.ix_(~small, small)] * self.reach[:, inner]))
+                out[number] += float(np.diag(own) @ (1 / self.own) + np.sum((own @ scaled) * reach))
+                out[number] -= 2 * float(np.sum(s[np.ix_(~small, small)] * reach[:, inner]))
         return out
 
 
@@ -125,9 +135,9 @@ def variance_steps(
     for _ in range(steps):
         penalty = np.zeros(len(groups))
         penalty[inside] = 1.0 / variances[groups[inside]]
-        b, spread = solver(score, penalty)
+        b = solver(score, penalty)
         squares = np.bincount(groups[inside], (b * b)[inside], n_groups)
-        traces = np.bincount(groups[inside], spread[inside], n_groups)
+        traces = solver.group_traces(groups, n_groups)
         effective = np.maximum(sizes - traces / variances, 1e-3)
         fresh = np.clip(squares / effective, *VARIANCE_LIMITS)
         step = np.log(fresh / variances)
@@ -242,7 +252,7 @@ def fit(
     if averaged and len(codes) * design.width**2 <= AVERAGED_WORK:
         b, variances, normal = _averaged(design, codes, won, b, variances, normal, tolerance)
     if not covariance:
-        b, _ = Solver(normal.gram, design.big)(normal.score, design.penalty(variances))
+        b = Solver(normal.gram, design.big)(normal.score, design.penalty(variances))
         return Fit(b, np.zeros((0, 0)), variances, normal, iteration, converged, design)
     inverse = symmetric_inverse(normal.gram, design.penalty(variances))
     return Fit(inverse @ normal.score, inverse, variances, normal, iteration, converged, design)

@@ -117,10 +117,12 @@ def test_eliminating_the_large_class_changes_nothing():
     x = np.hstack([np.ones((800, 1)), rng.normal(size=(800, 5)), np.eye(60)[group], rng.normal(size=(800, 3))])
     gram, score, penalty = x.T @ x, x.T @ rng.normal(size=800), np.r_[0, np.full(68, 2.0)]
     solver = Solver(gram, slice(6, 66))
-    b, spread = solver(score, penalty)
+    b = solver(score, penalty)
     inverse = np.linalg.inv(gram + np.diag(penalty))
     np.testing.assert_allclose(b, inverse @ score, atol=1e-10)
-    np.testing.assert_allclose(spread, np.diag(inverse), atol=1e-10)
+    groups = np.r_[-1, np.zeros(5, int), np.ones(60, int), np.full(3, 2)]
+    sums = [np.diag(inverse)[groups == group].sum() for group in range(3)]
+    np.testing.assert_allclose(solver.group_traces(groups, 3), sums, atol=1e-10)
     columns = np.r_[4, 5, 6:66, 67]
     centred = x - x.mean(axis=0)
     s = centred[:, columns].T @ centred[:, columns] / 800
