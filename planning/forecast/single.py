@@ -250,7 +250,8 @@ def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.nda
     pooled = intervals.normalised(lent.errors, h, m)
     for k, level in enumerate(options.levels):
         low, high = intervals.bounds(pooled, lent.errors.series, level, h, m)
-        wide = (width * intervals.widening(level, part.lengths))[:, None]
+        narrower = np.where(part.kind == SHORT, short.few(level, part.lengths), 1.0)
+        wide = (width * intervals.widening(level, part.lengths) * narrower)[:, None]
         out[:, :, 2 * k] = mean + wide * low
         out[:, :, 2 * k + 1] = mean + wide * high
     for i, tails in part.sparse.items():
