@@ -310,7 +310,7 @@ def main() -> None:
     asked = parser.parse_args()
     print(f"{dt.date.today()}  {' '.join(['python', *sys.argv])}  (CPU seconds, one thread)")
     parts = {
-        "solver": bench_solver, "fit": bench_fit, "regret": lambda: bench_regret(asked.worlds),
+        "fit": bench_fit, "solver": bench_solver, "regret": lambda: bench_regret(asked.worlds),
         "pilots": lambda: bench_pilots(asked.worlds), "demand": lambda: bench_demand(asked.worlds),
         "meridian": bench_meridian, "peers": lambda: bench_peers(min(asked.worlds, 3), asked.peers),
     }  # fmt: skip

@@ -21,7 +21,7 @@ import numpy as np
 
 from planning.budget.curves import shape, shape_by_log_k, shape_slope
 
-TAU_START, TAU_WEIGHT = 0.35, 6.0  # spread of cells around their line's centre: prior value, and its weight in cells
+TAU_START, TAU_WEIGHT = 0.3, 6.0  # spread of cells around their line's centre: prior value, and its weight in cells
 CENTRE_SD = np.array([1.5, 0.8])  # prior sd of a line's centre: log level, log half-saturation
 ALPHA_SD = 1.2  # prior sd of logit(alpha) around 0.3
 FADED = 1e-14  # a share of past spend that no longer counts

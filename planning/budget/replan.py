@@ -13,7 +13,7 @@ import pandas as pd
 from planning.budget.solver import solve, spend_at
 
 SHARES = (0.02, 0.05, 0.10)
-EXACT = 1e-14  # how near prices are found, as a share of the widest difference between marginals
+EXACT = 1e-11  # how near prices are found, as a share of the widest difference between marginals
 
 
 def least_move(curves, plan: np.ndarray, lo: np.ndarray, hi: np.ndarray, limit: float) -> np.ndarray:
