@@ -197,6 +197,7 @@ def test_one_measured_family_is_refused_and_never_a_hundred_percent(tmp_path):
     step = post_mortem_page(mortem, tmp_path)
     assert step.manifest["state"] == "cannot_tell" and "only one family of causes" in step.manifest["answer"]
     assert "Selling skill" not in step.manifest["answer"] and "funnel" in step.frames
+    assert missing_numbers(step) == []
 
 
 @pytest.mark.parametrize(("outcome", "words"), [("won", "ended the same way"), ("open", "No deal is decided yet")])
@@ -207,6 +208,7 @@ def test_tables_of_one_outcome_get_full_pages(tmp_path, outcome, words):
     mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"))
     step = post_mortem_page(mortem, tmp_path)
     assert step.manifest["state"] == "cannot_tell" and words in step.manifest["answer"]
+    assert missing_numbers(step) == []
     graded = workspace.grade_workspace(deals, workspace.at_creation(families), pd.Timestamp("2026-12-31"))
     assert graded.grading is None and graded.reason
 
