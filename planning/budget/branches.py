@@ -131,6 +131,18 @@ class _Search:
             low, high = np.where(over, middle, low), np.where(over, high, middle)
         return np.where(possible, self.curves.value(x).sum(axis=1), -np.inf)
 
+    def price(self, on) -> float:
+        """Return the price of the best split under a choice."""
+        return float(self.split(on).price) if self.possible(on) else 0.0
+
+    def bounds(self, choices: np.ndarray, price: float) -> np.ndarray:
+        """Return what no split under each choice (m, cells) can exceed: the Lagrangian dual at a price."""
+        if not price > 0:
+            return np.full(len(choices), np.inf)
+        x_on = np.clip(self.curves.inverse(np.full(len(self.off), price)), self.on_lo, self.on_hi)
+        gain_on, gain_off = self.curves.value(x_on) - price * x_on, self.kept - price * self.off
+        return price * self.total + np.where(choices, gain_on, gain_off).sum(axis=1)
+
     def feasible(self, on, appeal) -> np.ndarray:
         """Switch cells, most appealing first, until the total can be spent."""
         on = on.copy()
@@ -156,16 +168,23 @@ class _Search:
         value = self.value(on)
         if len(on) <= (EVERY if isinstance(self.curves, Curves) else EVERY // 2):
             every = (np.arange(2 ** len(on))[:, None] >> np.arange(len(on)) & 1).astype(bool)
-            values = self.values(every)
+            every = every[self.bounds(every, self.price(on)) > value]
+            values = self.values(every) if len(every) else np.array([-np.inf])
             return every[int(np.argmax(values))] if values.max() > value else on
         near = np.argsort(np.abs(appeal), kind="stable")[: max(FEW, 24)]
         for _ in range(12):
             trials = [self._switched(on, [i]) for i in near]
             if len(on) <= FEW:
                 trials += [self._switched(on, list(pair)) for pair in itertools.combinations(range(len(on)), 2)]
-            values = self.values(np.array(trials))
+            # A choice whose bound at today's price is not above what is there need not be solved.
+            least = value + 1e-9 * abs(value)
+            trials = np.array(trials)
+            trials = trials[self.bounds(trials, self.price(on)) > least]
+            if not len(trials):
+                break
+            values = self.values(trials)
             best = int(np.argmax(values))
-            if values[best] <= value + 1e-9 * abs(value):
+            if values[best] <= least:
                 break
             on, value = trials[best], values[best]
         return on

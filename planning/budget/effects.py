@@ -49,6 +49,20 @@ def target_chance(
     return pd.DataFrame(rows, columns=["multiple", "budget", "chance_as_now", "chance_best", "effect"])
 
 
+def anchored(chance_of: Callable[[float], float], target: float, stated: float) -> Callable[[float], float]:
+    """Return the chances moved so that the target's is the ``stated`` one.
+
+    The targets' chance counts judgements and limits of supply that the plain forecast does not know; the budget's
+    effect is told from that chance on. Found by bisection on the amount at which the plain forecast has it.
+    """
+    low, high = 0.0, 4.0 * max(target, 1e-9)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if chance_of(middle) > stated else (low, middle)
+    shift = 0.5 * (low + high) - target
+    return lambda amount: chance_of(amount + shift)
+
+
 def averaged_chance(
     chance_of: Callable[[float], float], target: float, change: np.ndarray, *, knots: int = 33
 ) -> float:

@@ -21,7 +21,7 @@ from planning.errors import Fault
 
 FORMS = ("hill", "log", "s")
 LEAST_WEIGHT = 0.15  # no concave form is trusted less than this
-SPEAKS_UP = 0.3  # an S-shaped form needs this share of the evidence to take part
+SPEAKS_UP = 0.5  # an S-shaped form needs this share of the evidence to take part
 WIDEN = 1.12  # intervals of a pooled fit are a little too narrow on self-simulated data (benchmarks/budget.py)
 JUDGED_ERROR = 0.35  # a judged difference is off by this share (sd), and its points share one author's mood
 

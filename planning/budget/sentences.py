@@ -293,7 +293,10 @@ def target_finding(now: float, best: float, target: float, currency: str) -> str
 
 def target_why() -> str:
     """Return where the chances come from."""
-    return _("From the same joint forecast as the targets, with what each budget would bring added to it.")
+    return _(
+        "From the same joint forecast as the targets, with what each budget would bring added to it; "
+        "at today's budget and split the chance is the one the targets state."
+    )
 
 
 def target_alt(rows: list[tuple[float, float]], currency: str) -> str:

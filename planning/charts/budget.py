@@ -177,10 +177,14 @@ def chances(frame: pd.DataFrame, *, ax: Axes | None = None, narrow: bool = False
         ):  # fmt: skip
             ax.plot(frame["budget"], frame[column], color=colour, linewidth=2)
             last = frame.iloc[-1]
-            inside = {"xytext": (-4, 8 if column == "chance_best" else -18), "ha": "right"}
+            above = column == "chance_best"
+            inside = {"xytext": (-4, 8 if above else -18), "ha": "right"}
+            # Two chances that end close together keep their names apart.
+            close = abs(float(last["chance_best"] - last["chance_as_now"])) < 0.09
+            beside = {"xytext": (6, (4 if above else -12) if close else -4), "ha": "left"}
             ax.annotate(
                 name, (last["budget"], last[column]), textcoords="offset points", fontsize=12, color=colour,
-                annotation_clip=False, **(inside if narrow else {"xytext": (6, -4), "ha": "left"}),
+                annotation_clip=False, **(inside if narrow else beside),
             )  # fmt: skip
         today = frame[frame["multiple"] == 1.0].iloc[0]
         for column in ("chance_as_now", "chance_best"):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from planning import charts
 from planning.budget import sentences
-from planning.budget.effects import target_chance
+from planning.budget.effects import anchored, target_chance
 from planning.budget.regional import RegionalBudget
 from planning.language import money, percent
 
@@ -141,9 +141,11 @@ def show_target(step: Any, budget: RegionalBudget, currency: str) -> Any:
         return None
     joint = step.result("demand_forecast", "joint")
     year = joint.window(joint.periods[-min(12, len(joint.periods))])
-    target = float(step.result("annual_targets", "summary")["target"].iloc[0])
+    summary = step.result("annual_targets", "summary").iloc[0]
+    target = float(summary["target"])
+    chance_of = anchored(year.probability, target, float(summary["attainment_probability"]))
     table = target_chance(
-        budget.allocation.response, year.probability, target, periods=budget.figures["periods_a_year"],
+        budget.allocation.response, chance_of, target, periods=budget.figures["periods_a_year"],
         move_limit=budget.figures["move_limit"],
     )  # fmt: skip
     words, now = sentences.labels(), table[table["multiple"] == 1.0].iloc[0]

@@ -38,6 +38,15 @@ def test_averaging_over_draws_equals_the_plain_mean():
     )
 
 
+def test_chances_start_from_the_one_the_targets_state():
+    def plain(amount):
+        return float(norm.sf(amount, 100.0, 10.0))
+
+    moved = effects.anchored(plain, 105.0, 0.55)
+    assert moved(105.0) == pytest.approx(0.55, abs=1e-9)
+    assert moved(110.0) < 0.55 < moved(100.0)
+
+
 def test_past_returns_hold_their_identity_and_label_what_is_not_proven(response):
     table = effects.past_returns(response, margin=0.4, periods=52)
     assert ((table["contribution"] - table["spend"]) / table["spend"]).to_numpy() == pytest.approx(
