@@ -214,13 +214,12 @@ def _lay(
     order = np.lexsort((filled.sum(axis=1).to_numpy(), said[chosen.index].ne("").to_numpy()))
     at = months.get_indexer(pd.to_datetime(chosen["ds"]).dt.to_period("M").dt.to_timestamp())
     values = chosen[name].to_numpy(float)
-    inside = {key: [cells[key].eq(value).to_numpy() for value in chosen[key].astype("str")] for key in keys}
-    for i in order:
-        if at[i] > end:
-            rows = np.ones(len(cells), dtype=bool)
-            for key in keys:
-                rows &= inside[key][i] | ~filled[key].iat[i]
-            layer[rows, at[i]] = values[i]
+    rows = np.ones((len(chosen), len(cells)), dtype=bool)
+    for key in keys:
+        alike = chosen[key].astype("str").to_numpy(object)[:, None] == cells[key].to_numpy(object)[None]
+        rows &= alike | ~filled[key].to_numpy()[:, None]
+    for i in order[at[order] > end]:
+        layer[rows[i], at[i]] = values[i]
     return "planned"
 
 

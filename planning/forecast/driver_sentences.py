@@ -36,7 +36,7 @@ def move_of(driver: str, kind: str) -> tuple[str, float]:
     if kind == "elasticity":
         if driver == "working_days":
             return _("one day more a month"), math.log1p(1 / USUAL_DAYS)
-        return _("1 % more"), math.log(1.01)
+        return _("10 % more"), math.log(1.1)
     if driver == "promotion":
         return _("a whole month of it"), 1.0
     return _("one more"), 1.0
@@ -45,12 +45,13 @@ def move_of(driver: str, kind: str) -> tuple[str, float]:
 def effects_shown(effects: pd.DataFrame, how: Mapping[str, str], months: Mapping[str, int]) -> pd.DataFrame:
     """Returns the table of effects as people read it: what a move of each driver sells, and whether it is used.
 
-    how: driver → calendar, planned or held; months: the recent months a held one is the mean of.
+    how: driver → calendar, planned or held; months: the recent months a held one is the mean of. effect, lo, hi in
+    per cent of sales.
     """
     rows = []
     for row in effects.to_dict("records"):
         name, (words, unit) = row["driver"], move_of(row["driver"], row["kind"])
-        sells = {side: math.expm1(row[side] * unit) for side in ("effect", "lo", "hi")}
+        sells = {side: 100 * math.expm1(row[side] * unit) for side in ("effect", "lo", "hi")}
         rows.append({"driver": part_name(name), "move": words} | sells | {
             "saved": row["gain"], "used": used_text(row), "ahead": ahead_text(how[name], months[name]),
         })  # fmt: skip
@@ -98,7 +99,7 @@ def _moved(driver: str, then: float, now: float, effect: Mapping[str, Any]) -> s
         )
         return text.format(now=number(now, 1), then=number(then, 1), sells=sells, span=span)
     if driver == "price_index":
-        text = _("Prices: {change} against last year; 1 % more changes sales by {sells} (80 % interval {span}).")
+        text = _("Prices: {change} against last year; 10 % more changes sales by {sells} (80 % interval {span}).")
         return text.format(change=growth_text(now / then - 1), sells=sells, span=span)
     text = _(
         "Promotion: {now} of the time against {then}; a whole month of it changes sales by {sells} (80 % interval "
@@ -151,7 +152,7 @@ def effect_headings() -> dict[str, str]:
     return {
         "driver": _("Driver"),
         "move": _("A move of"),
-        "effect": _("changes sales by"),
+        "effect": _("changes sales by, %"),
         "lo": _("80 % from"),
         "hi": _("80 % to"),
         "saved": _("Past error saved"),

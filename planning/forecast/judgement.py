@@ -83,7 +83,7 @@ def adjust(
 
 
 def _unlocked(joint: JointForecast, adjusted: JointForecast, listed: pd.DataFrame) -> Judged:
-    return Judged(joint, adjusted, listed, adjusted, joint, pd.DataFrame())
+    return Judged(joint, adjusted, listed, adjusted, joint, pd.DataFrame({"status": []}))
 
 
 def of_outlook(look: Outlook, adjustments: pd.DataFrame | None) -> Judged | None:

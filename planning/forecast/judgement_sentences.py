@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from planning import language
+from planning.forecast.sentences import growth_text
 from planning.language import _, money, ngettext, signed
 
 
@@ -31,6 +32,13 @@ def status_text(status: str) -> str:
 def adjustments_over() -> str:
     """Returns what is counted: adjustments of other months."""
     return _("adjustments of months that are not forecast here")
+
+
+def with_people(final: float, growth: float, currency: str) -> str:
+    """Returns what the year comes to with adjustments and fixed figures."""
+    return _("{final} ({growth}) with what people adjust and fix").format(
+        final=money(final, currency), growth=growth_text(growth)
+    )
 
 
 def finding_adjusted(statistical: float, adjusted: float, applied: int, year: int, currency: str) -> tuple[str, str]:

@@ -36,7 +36,7 @@ def show_drivers(step: Any, look: Outlook) -> Any:
     shown = _bridge(step, look) if look.driven.used else step.finding("drivers", *words.finding_unused())
     how, months = dict(zip(paths.names, paths.how)), dict(zip(paths.names, map(int, paths.held)))
     table = words.effects_shown(look.driven.effects, how, months)
-    formats = dict.fromkeys(["effect", "lo", "hi", "saved"], "percent")
+    formats = dict.fromkeys(["effect", "lo", "hi"], "number") | {"saved": "percent"}
     step.tabulate("effects", table, headings=words.effect_headings(), formats=formats)
     return shown
 

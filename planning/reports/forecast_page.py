@@ -24,27 +24,36 @@ GROWTH_FORMATS = {
 }  # fmt: skip
 
 
-def show_answer(step: Any, look: Outlook, rounds: pd.DataFrame) -> Any:
+def show_answer(step: Any, look: Outlook, rounds: pd.DataFrame, judged: Judged | None) -> Any:
     """The headline, the lede and the four key numbers; or the refusal."""
     step.title(sentences.title())
     if look.refused:
         return step.refuse(*sentences.refusal(look.refused))
     currency, total = look.history.currency, look.total
-    judged = _cells(look, rounds)
+    past = _cells(look, rounds)
     labels = sentences.number_labels(look.year, look.last_year)
     step.number(
         "expected", total["expected"], label=labels["expected"], text=language.money(total["expected"], currency),
         note=sentences.interval_text(total, currency), lead=True,
     )  # fmt: skip
-    step.number("growth_rate", total["growth"], label=labels["growth"], text=sentences.growth_text(total["growth"]))
+    step.number("growth_rate", total["growth"], label=labels["growth"], text=sentences.growth_text(total["growth"]),
+                note=_with_people(look, judged))  # fmt: skip
     chance = total["chance_of_growth"]
     step.number("chance_of_growth", chance, label=labels["chance"], text=language.chance(chance), chance=chance)
-    if judged is not None:
-        text = language.percent(judged["wape"], 1)
-        step.number("wape", judged["wape"], label=labels["wape"], text=text, note=sentences.wape_note(judged))
+    if past is not None:
+        text = language.percent(past["wape"], 1)
+        step.number("wape", past["wape"], label=labels["wape"], text=text, note=sentences.wape_note(past))
     return step.answer(
-        sentences.answer(total, look.year, look.last_year, currency), sentences.lede(total, currency, judged)
+        sentences.answer(total, look.year, look.last_year, currency), sentences.lede(total, currency, past)
     )
+
+
+def _with_people(look: Outlook, judged: Judged | None) -> str:
+    """Says what the year comes to with adjustments and fixed figures; nothing where they change nothing."""
+    if judged is None or not (len(judged.applied) or (judged.fixed["status"] == "applied").any()):
+        return ""
+    final, last = outlook.year_total(judged.final, look), look.total["last_year"]
+    return people.with_people(final, final / last - 1 if last > 0 else float("nan"), look.history.currency)
 
 
 def _cells(look: Outlook, rounds: pd.DataFrame) -> dict[str, Any] | None:

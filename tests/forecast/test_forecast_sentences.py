@@ -99,7 +99,7 @@ def test_a_driver_is_told_with_a_move_one_can_picture_and_why_it_is_not_used():
     table = pd.DataFrame(columns | {"lo": [0.05, -1.0], "hi": [0.15, 0.0], "gain": [0.02, NAN]})
     table = table.assign(told=[True, False], used=[True, False])
     shown = words.effects_shown(table, {"promotion": "planned", "price_index": "held"}, dict.fromkeys(table.driver, 3))
-    assert shown["effect"].tolist() == pytest.approx([np.expm1(0.1), 1.01**-0.5 - 1])
+    assert shown["effect"].tolist() == pytest.approx([100 * np.expm1(0.1), 100 * (1.1**-0.5 - 1)])
     assert shown["used"].tolist() == ["used", "not used: its effect cannot be told from zero"]
     assert shown["ahead"].tolist() == ["as planned", "not planned: mean of the last 3 months"]
 
