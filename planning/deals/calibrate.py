@@ -31,15 +31,13 @@ SETTLED = (8, 0.05)  # steps of the group variances in a refit; effects move by 
 
 @dataclass(frozen=True)
 class Shares:
-    """Per family: `share` (sums to 1), 90 % `low` and `high`, `p_zero` of the drop test, and the raw plug-in share."""
+    """Per family: `share` (sums to 1), 90 % `low` and `high`, `p_zero` of the drop test, and how many refits."""
 
     families: tuple[str, ...]
     share: np.ndarray
     low: np.ndarray
     high: np.ndarray
     p_zero: np.ndarray
-    raw: np.ndarray
-    p_field: np.ndarray
     refits: int
 
 
@@ -53,9 +51,9 @@ def family_shares(fit: Fit, codes: np.ndarray, *, refits: int = 60, seed: int = 
     draws = _posterior(fit, rng, DRAWS)
     drawn = _variances(draws, spread)
     errors = _bootstrap(fit, spread, draws, drawn, refits, rng)
-    p_zero, p_field = drop_tests(fit)
+    p_zero = drop_tests(fit)
     share, low, high = _read(sizes, drawn, errors, p_zero, rng)
-    return Shares(fit.design.families, share, low, high, p_zero, sizes / max(sizes.sum(), 1e-12), p_field, refits)
+    return Shares(fit.design.families, share, low, high, p_zero, refits)
 
 
 def column_covariance(fit: Fit, codes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -163,25 +161,23 @@ def _weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> 
     return values[order[place, np.arange(values.shape[1])], np.arange(values.shape[1])]
 
 
-def drop_tests(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """p-values of "this family carries no weight" and, per field, of "this field carries none".
+def drop_tests(fit: Fit) -> np.ndarray:
+    """p-value of "this family carries no weight", by family.
 
     Each field gets a variance-component score test against the model without its family (the law of U'U is a mixture of
     chi-squares, matched in three moments); the fields of a family are combined by the Cauchy rule, valid under
     dependence.
     """
     design = fit.design
-    p_family, p_field = np.ones(len(design.families)), np.ones(len(design.terms))
+    p_family = np.ones(len(design.families))
     for number, name in enumerate(design.families):
         inside = design.family_of == number
         gram, score = _without(fit, inside)
-        members = [i for i, term in enumerate(design.terms) if term.family == name]
         position = np.cumsum(inside) - 1
-        for i in members:
-            place = design.slices[i]
-            p_field[i] = _field_test(score, gram, position[place], design.groups[place])
-        p_family[number] = _cauchy(p_field[members])
-    return p_family, p_field
+        places = [place for term, place in zip(design.terms, design.slices, strict=True) if term.family == name]
+        tests = [_field_test(score, gram, position[place], design.groups[place]) for place in places]
+        p_family[number] = _cauchy(np.array(tests))
+    return p_family
 
 
 def _without(fit: Fit, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
