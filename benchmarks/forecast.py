@@ -29,9 +29,12 @@ import pandas as pd  # noqa: E402
 
 from planning.forecast import forecasts  # noqa: E402
 from planning.forecast.intermittent import hurdle_quantiles, is_intermittent, quantiles  # noqa: E402
+from planning.forecast.panel import Panel  # noqa: E402
+from planning.forecast.single import Lent, Options, measure_chunks, spread  # noqa: E402
+from planning.forecast.sums import sum_bounds  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-PARTS = ("m3m", "m3q", "weekly", "short", "lengths", "rare", "cases", "start", "scale")
+PARTS = ("m3m", "m3q", "weekly", "short", "lengths", "sums", "rare", "cases", "start", "scale")
 SETS = {"m3m": ("MS", 12, 18), "m3q": ("QS", 4, 8), "weekly": ("W", 52, 13)}
 FAST, SLOW = ("SeasonalNaive", "DynamicOptimizedTheta"), ("AutoETS", "AutoCES")
 PEER_FREQ = {"MS": "MS", "QS": "QS", "W": "W-SUN"}
@@ -183,6 +186,23 @@ def _cut_round(series: list[np.ndarray], rng: np.random.Generator) -> pd.DataFra
     return pd.DataFrame({"points": points, **held})
 
 
+def year_sums(options: argparse.Namespace) -> None:
+    """Prints how intervals of the sum of the next twelve months hold on M3 monthly, and outcomes by decile."""
+    scorer, levels = Scorer("m3m"), (20, 40, 60, 80, 95)
+    chosen = Options(12, levels, jobs=1)
+    parts = measure_chunks(Panel.of_frame(scorer.train, "MS"), chosen)
+    lent, found = Lent.merge([part.lent for part in parts]), []
+    for part in parts:
+        mean, wide = spread(part, lent, chosen)
+        found.append(sum_bounds(part, mean, wide, np.arange(len(mean)), np.ones(12, bool), lent, chosen))
+    bounds, actual = np.concatenate(found), scorer.y[:, :12].sum(axis=1)
+    held = {k: np.mean((actual >= bounds[:, 2 * j]) & (actual <= bounds[:, 2 * j + 1])) for j, k in enumerate(levels)}
+    cuts = np.column_stack([bounds[:, [6, 4, 2, 0]], bounds[:, :2].mean(axis=1), bounds[:, [1, 3, 5, 7]]])
+    deciles = np.bincount((actual[:, None] > cuts).sum(axis=1), minlength=10) / len(actual)
+    print(f"\nsums of twelve months, M3 monthly: 80 % holds {held[80]:.3f}, 95 % {held[95]:.3f}; PIT deciles",
+          np.round(deciles, 3).tolist())
+
+
 def rare(options: argparse.Namespace) -> None:
     """Prints the scaled pinball loss of intermittent weekly demand (Online Retail II, five origins, nine quantiles)."""
     orders = pd.read_parquet(DATA / "orders" / "online_retail_ii.parquet")
@@ -308,7 +328,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{dt.date.today()}  {' '.join(sys.argv)}")
     runs = {"short": short_quarterly, "lengths": lengths, "rare": rare, "cases": cases, "start": start_up}
-    runs["scale"] = scale
+    runs |= {"scale": scale, "sums": year_sums}
     for part in [options.only] if options.only else PARTS:
         if part in runs:
             runs[part](options)

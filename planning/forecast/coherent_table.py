@@ -18,31 +18,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError, did_you_mean
-from planning.files import atomic_path, write_table
+from planning.files import atomic_path
 from planning.forecast import engine
 from planning.forecast.checks import check_history
 from planning.forecast.frequency import Frequency
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.table import NO_VALUE, Forecasts, check_options
 
+if TYPE_CHECKING:
+    from planning.forecast.driven_joint import DrivenJoint
 
 @dataclass(frozen=True, eq=False)
 class CoherentForecasts:
     """frame: unique_id, ds, mean, lo-80, ... of all nodes, total first; report: one row a node; joint: the law.
 
-    effects: the drivers' effects where drivers were given, else None.
+    driven: the drivers' effects and what `driver_scenarios` needs, where drivers were given, else None.
     """
 
     frame: pd.DataFrame
     report: pd.DataFrame
     joint: JointForecast
-    effects: pd.DataFrame | None = None
+    driven: DrivenJoint | None = None
 
 
 def coherent(
@@ -77,11 +79,18 @@ def coherent(
     checked = checked[known.to_numpy()]
     if checked.empty:
         raise DataError(f"{label}: y is empty in every row. Give at least one cell a history.")
+    beside = checked[["unique_id", "ds"]].join(history) if future is not None else None
     if fill == "zero":
         checked = _with_zeros(checked, keys, frequency)
-    joint, effects = _joint(checked, history, keys, frequency, options.horizon, "" if spec is None else spec, future)
-    frame = _frame(joint, options.levels)
-    return CoherentForecasts(frame, _report(joint, checked, table, frequency), joint, effects)
+    arguments = {"keys": keys, "horizon": options.horizon, "freq": frequency.alias, "spec": spec or ""}
+    if beside is None:
+        from planning.forecast.coherent import joint
+
+        made, driven = joint(checked, **arguments), None
+    else:
+        driven = _driven(checked, beside.loc[:, ~beside.columns.duplicated()], future, arguments)
+        made = driven.joint
+    return CoherentForecasts(_frame(made, options.levels), _report(made, checked, table, frequency), made, driven)
 
 
 def _keys(history: pd.DataFrame, by: Sequence[str]) -> list[str]:
@@ -125,28 +134,30 @@ def _with_zeros(table: pd.DataFrame, keys: list[str], frequency: Frequency) -> p
     return pd.concat(parts, ignore_index=True)
 
 
-def _joint(
-    table: pd.DataFrame, history: pd.DataFrame, keys: list[str], frequency: Frequency, horizon: int, spec: Any,
-    future: pd.DataFrame | None,
-) -> tuple[JointForecast, pd.DataFrame | None]:  # fmt: skip
-    from planning.forecast.coherent import joint
-
-    options = {"keys": keys, "horizon": horizon, "freq": frequency.alias, "spec": spec}
-    if future is None:
-        return joint(table, **options), None
+def _driven(table: pd.DataFrame, beside: pd.DataFrame, future: pd.DataFrame, arguments: dict) -> DrivenJoint:
+    """Returns the joint forecast with drivers; beside: the table's own rows, `unique_id, ds` and the driver columns."""
     from planning.forecast.driven_joint import joint_with_drivers
 
-    if all(key in future.columns for key in keys):
-        named = future[keys[0]].astype("str")
-        future = future.assign(unique_id=named.str.cat([future[k].astype("str") for k in keys[1:]], sep="/"))
-        future = future.drop(columns=keys)
+    future = by_cell(future, arguments["keys"])
     names = [str(name) for name in future.columns if name not in ("unique_id", "ds")]
-    missing = [name for name in names if name not in history.columns]
+    missing = [name for name in names if name not in beside.columns]
     if missing:
-        raise UsageError(f"the table has no driver '{missing[0]}'.{did_you_mean(missing[0], history.columns)}")
-    table = table.join(history[names])
-    driven = joint_with_drivers(table, future, drivers=names, **options)
-    return driven.joint, driven.effects
+        raise UsageError(f"the table has no driver '{missing[0]}'.{did_you_mean(missing[0], beside.columns)}")
+    drivers = beside[["unique_id", "ds", *names]].assign(given=True)
+    table = table.merge(drivers, on=["unique_id", "ds"], how="left")
+    filled = table["given"].isna()  # a gap taken as zero has no row: its drivers are those of the period before
+    if filled.any():
+        table.loc[filled, names] = table.groupby("unique_id")[names].ffill()[filled]
+    return joint_with_drivers(table.drop(columns="given"), future, drivers=names, **arguments)
+
+
+def by_cell(future: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Returns the drivers ahead with `unique_id` in place of the key columns, where they have them all."""
+    if not all(key in future.columns for key in keys):
+        return future
+    named = future[keys[0]].astype("str")
+    named = named.str.cat([future[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
+    return future.drop(columns=list(keys)).assign(unique_id=named)
 
 
 def _frame(joint: JointForecast, levels: Sequence[float]) -> pd.DataFrame:
@@ -206,14 +217,20 @@ def coherent_file(
     levels: Sequence[float] = (80, 95),
     fill: str = "missing",
     sums: Sequence[str] = (),
+    holidays: dict[str, str] | None = None,
+    other: Path | None = None,
 ) -> dict[str, Any]:
     """Forecasts a file, or a folder of Parquet parts, coherently, and writes `out`, its report and the draws.
+
+    With drivers or holidays the effects go to out.effects.csv, with another path of the drivers (`other`) what it
+    would change to out.whatif.csv.
 
     sums: frequencies whose whole periods are written too, months added up (out.csv → out.QS.csv). draws: how many; they
     go to `draws_out`/draws.npy (draws x cells x steps, float32, all nodes, coherent) and
     `draws_out`/cells.parquet (unique_id, keys, level, in the same order). Returns counts.
     """
-    from planning.forecast.parts import check_out, counts, write_both
+    from planning.forecast.calendar_driver import known_days
+    from planning.forecast.parts import check_out, counts, write_both, write_sums
     from planning.sources import read_frame
 
     check_options(horizon, levels, fill)
@@ -222,21 +239,26 @@ def coherent_file(
         raise UsageError("--draws N and --draws-out DIR go together: how many, and where to.")
     if draws_out is not None and (draws_out.is_file() or not draws_out.parent.is_dir()):
         raise UsageError(f"{draws_out}: cannot be made. Name a folder whose parent exists.")
-    history, label, rows = read_table(source, [key.strip() for key in by])
-    future = None if drivers is None else read_frame(drivers, text=[key.strip() for key in by])
+    keys = [key.strip() for key in by]
+    history, label, rows = read_table(source, keys)
+    future, changed = (None if path is None else read_frame(path, text=keys) for path in (drivers, other))
+    if holidays:
+        options = {"keys": keys, "freq": freq, "horizon": horizon}
+        history, future, changed = known_days(history, future, changed, holidays, **options)
     result = coherent(
         history, by=by, horizon=horizon, freq=freq, spec=spec, levels=levels, fill=fill, future=future, label=label,
         rows=rows,
     )  # fmt: skip
     coarser = {name: _frame(result.joint.summed(name), levels) for name in sums}
-    added = {out.with_name(f"{out.stem}.{name}{out.suffix}"): frame for name, frame in coarser.items()}
     if draws_out is not None:
         write_draws(result.joint, draws, seed, draws_out)
     write_both(Forecasts(result.frame, result.report), out)
-    for path, frame in added.items():
-        write_table(path, frame)
     found = counts(result.report, len(result.frame), out) | {"projection": result.joint.meta.get("projection", "")}
-    return found | ({"sums": ", ".join(map(str, added))} if added else {})
+    if result.driven is not None:
+        from planning.forecast.driver_scenarios import write_beside
+
+        found |= write_beside(result.driven, None if changed is None else by_cell(changed, keys), out)
+    return found | write_sums(coarser, out)
 
 
 def read_table(source: Path, text: Sequence[str]) -> tuple[pd.DataFrame, str, np.ndarray | None]:

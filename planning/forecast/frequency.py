@@ -106,6 +106,20 @@ def parse(alias: str, dates: np.ndarray | None = None) -> Frequency:
     return Frequency(f"{unit}{'E' if end else 'S'}" + (f"-{named}" if named else ""), unit, anchor, end)
 
 
+def whole_periods(own: Frequency, freq: str, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the dates of the periods of a coarser `freq` that lie wholly in `count` periods of `own` from `first` on.
+
+    With them which of the periods each is made of, (dates, count); a week counts to the period it starts in. Raises
+    UsageError where `freq` is not coarser.
+    """
+    coarse = parse(freq)
+    if coarse.months <= own.months:
+        raise UsageError(f"{NAMES[own.unit]} steps cannot be added up to {freq}. Name a coarser frequency, such as YS.")
+    number = coarse.ordinal(own.date(np.arange(first - 1, first + count + 1)))
+    kept = np.setdiff1d(number, number[[0, -1]])
+    return coarse.date(kept), number[1:-1] == kept[:, None]
+
+
 def _weekday(dates: np.ndarray) -> np.ndarray:
     return (dates.astype("datetime64[D]").astype(np.int64) + 3) % 7
 

@@ -25,6 +25,8 @@ PRIOR_DF = 4.0
 PRIOR_80 = 0.85  # half width of the 80 % interval of the first step, in scales
 WIDEN = {80.0: (1.0, 3.5), 95.0: (1.02, 6.0)}  # a + b/n: errors of polished refits are too small, most in short series
 LEAST_ROWS = 20
+SUM_WIDEN = 1.08  # past origins hide more of a lasting error than of a passing one; read off seven rolling origins
+SUM_SHARE = 0.8  # of the steps' widths added up: what a sum is wide where no past path tells
 MOST_ROWS = 60_000
 
 
@@ -159,6 +161,28 @@ def bounds(
     low, high = -prior, prior
     if len(values) >= 3:
         low, high = _pooled(values, tail, g, prior)
+    return _leaned(low, high, prior, trust)
+
+
+def sum_bounds(values: np.ndarray, series: int, level: float, steps: np.ndarray, season: int) -> tuple[float, float]:
+    """Returns the lower and upper quantile, in scales, of the sum of the `steps` (H,) marked: of whole error paths.
+
+    Errors of neighbouring steps go together, so a sum is surer than its steps but much less so than if they did not.
+    """
+    from scipy.special import stdtrit
+
+    tail = (1.0 - level / 100.0) / 2.0
+    g = np.arange(1, len(steps) + 1) ** growth(season)
+    prior = SUM_SHARE * PRIOR_80 * g[steps].sum() * stdtrit(PRIOR_DF, 1.0 - tail) / stdtrit(PRIOR_DF, 0.9)
+    paths = values[:, steps]
+    sums = paths.sum(axis=1)[np.isfinite(paths).all(axis=1)]
+    low, high = (np.quantile(sums, tail), np.quantile(sums, 1 - tail)) if len(sums) >= LEAST_ROWS else (-prior, prior)
+    found = _leaned(np.array(low), np.array(high), np.array(prior), series / (series + PRIOR_SERIES))
+    return SUM_WIDEN * float(found[0]), SUM_WIDEN * float(found[1])
+
+
+def _leaned(low: np.ndarray, high: np.ndarray, prior: np.ndarray, trust: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns quantiles half signed, half symmetric, leaning on the prior by what `trust` leaves."""
     half = 0.5 * (high - low)
     low, high = 0.5 * low - 0.5 * half, 0.5 * high + 0.5 * half
     low, high = trust * low - (1 - trust) * prior, trust * high + (1 - trust) * prior

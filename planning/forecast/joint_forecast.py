@@ -219,24 +219,18 @@ class JointForecast:
         Months add up to quarters and quarters to the year, in the mean, in each error array and so in every draw. A
         week counts to the period it starts in.
         """
-        from planning.forecast.frequency import looks_like, parse
+        from planning.forecast.frequency import looks_like, parse, whole_periods
 
         dates = self.periods.to_numpy().astype("datetime64[D]")
-        alias = looks_like(dates)
-        own, coarse = parse(alias or "D", dates), parse(freq)
-        if alias is None or coarse.months <= own.months:
-            raise UsageError(f"{len(dates)} steps ({alias or 'one date'}) cannot be added up to {freq}. Name QS or YS.")
-        first, last = own.ordinal(dates[[0, -1]])
-        number = coarse.ordinal(own.date(np.arange(first - 1, last + 2)))
-        kept = np.setdiff1d(number, number[[0, -1]])
-        if not len(kept):
+        own = parse(looks_like(dates) or "D", dates)
+        starts, member = whole_periods(own, freq, int(own.ordinal(dates[:1])[0]), len(dates))
+        if not len(starts):
             raise UsageError(f"the forecast covers no whole period of {freq}. Forecast further ahead.")
-        member = (coarse.ordinal(dates) == kept[:, None]).astype(float)
         return dataclasses.replace(
             self,
-            periods=pd.DatetimeIndex(coarse.date(kept)),
+            periods=pd.DatetimeIndex(starts),
             mean=self.mean @ member.T,
-            errors=np.einsum("knh,qh->knq", self.errors.astype(float), member).astype(np.float32),
+            errors=np.einsum("knh,qh->knq", self.errors.astype(float), member.astype(float)).astype(np.float32),
         )
 
     def aggregate(self, keys: Sequence[str]) -> JointForecast:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError
-from planning.files import atomic_folder, atomic_path
+from planning.files import atomic_folder, atomic_path, write_table
 from planning.forecast.checks import COLUMNS, check_history
 from planning.forecast.kin import labels
 from planning.forecast.panel import Panel
@@ -48,10 +48,13 @@ def report_path(out: Path) -> Path:
     return out.with_name(f"{out.stem if out.suffix else out.name}.report.csv")
 
 
-def forecast_file(source: Path, out: Path, *, horizon: int, freq: str, engine: str = LOCAL, **options: Any) -> dict:
+def forecast_file(
+    source: Path, out: Path, *, horizon: int, freq: str, engine: str = LOCAL, sums: Sequence[str] = (), **options: Any
+) -> dict:
     """Forecasts the table in a file and writes `out` and its report, both or none; returns counts.
 
-    options: levels, fill, clean, global_model, jobs as in `planning.forecast.forecast`.
+    sums: frequencies whose whole periods are written too (out.csv → out.QS.csv). options: levels, fill, clean,
+    global_model, jobs as in `planning.forecast.forecast`.
     """
     from planning.sources import read_raw
 
@@ -62,9 +65,9 @@ def forecast_file(source: Path, out: Path, *, horizon: int, freq: str, engine: s
     raw = read_raw(source)
     if raw.faults:
         raise DataError(faults=raw.faults)
-    result = forecasts(raw.frame, horizon=horizon, freq=freq, label=raw.label, rows=raw.rows, **options)
+    result = forecasts(raw.frame, horizon=horizon, freq=freq, label=raw.label, rows=raw.rows, sums=sums, **options)
     write_both(result, out)
-    return counts(result.report, len(result.frame), out)
+    return counts(result.report, len(result.frame), out) | write_sums(result.sums, out)
 
 
 def forecast_folder(source: Path, out: Path, *, horizon: int, freq: str, engine: str = LOCAL, **options: Any) -> dict:
@@ -194,6 +197,14 @@ def write_both(result: Forecasts, out: Path) -> None:
             result.frame.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
         else:
             result.frame.to_parquet(path, index=False)
+
+
+def write_sums(sums: dict[str, pd.DataFrame], out: Path) -> dict[str, str]:
+    """Writes the sums beside `out` (out.csv → out.QS.csv); returns where they are, nothing without sums."""
+    paths = [out.with_name(f"{out.stem}.{name}{out.suffix}") for name in sums]
+    for path, frame in zip(paths, sums.values()):
+        write_table(path, frame)
+    return {"sums": ", ".join(map(str, paths))} if paths else {}
 
 
 def counts(report: pd.DataFrame, rows: int, out: Path) -> dict:

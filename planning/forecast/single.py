@@ -227,8 +227,8 @@ def _report(panel: Panel, status: np.ndarray, reason: np.ndarray, cleaned: Clean
     })
 
 
-def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the means (n, H) and bounds (n, H, 2 levels: low, high, low, high, ...) of a measured part."""
+def spread(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the means (n, H) and the widths (n, levels) by which pooled quantiles are multiplied."""
     h, m = options.horizon, part.frequency.season
     mean, scale = part.mean.copy(), np.nan_to_num(part.scale)
     weight = short.shares(part.lengths, m, engine.least(m))
@@ -246,18 +246,25 @@ def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.nda
     longer = intervals.length_factor(part.lengths, m)
     longer[young] = short.length_factor(part.lengths[young], m)
     width = scale * longer * factor * part.widen
+    few = [np.where(part.kind == SHORT, short.few(level, part.lengths), 1.0) for level in options.levels]
+    wide = [width * intervals.widening(level, part.lengths) * less for level, less in zip(options.levels, few)]
+    mean[part.floor] = np.maximum(mean[part.floor], 0.0)
+    return mean, np.column_stack(wide)
+
+
+def finish(part: Part, lent: Lent, options: Options) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the means (n, H) and bounds (n, H, 2 levels: low, high, low, high, ...) of a measured part."""
+    h, m = options.horizon, part.frequency.season
+    mean, wide = spread(part, lent, options)
     out = np.empty((len(mean), h, 2 * len(options.levels)))
     pooled = intervals.normalised(lent.errors, h, m)
     for k, level in enumerate(options.levels):
         low, high = intervals.bounds(pooled, lent.errors.series, level, h, m)
-        narrower = np.where(part.kind == SHORT, short.few(level, part.lengths), 1.0)
-        wide = (width * intervals.widening(level, part.lengths) * narrower)[:, None]
-        out[:, :, 2 * k] = mean + wide * low
-        out[:, :, 2 * k + 1] = mean + wide * high
+        out[:, :, 2 * k] = mean + wide[:, k, None] * low
+        out[:, :, 2 * k + 1] = mean + wide[:, k, None] * high
     for i, tails in part.sparse.items():
         out[i] = tails
     out[part.floor] = np.maximum(out[part.floor], 0.0)
-    mean[part.floor] = np.maximum(mean[part.floor], 0.0)
     return mean, nested(out, options.levels)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ from planning.forecast.checks import COLUMNS, check_history
 from planning.forecast.frequency import Frequency
 from planning.forecast.kin import labels
 from planning.forecast.panel import FILLS, Panel
-from planning.forecast.single import Options, forecast_panel
+from planning.forecast.single import Lent, Options, finish_chunks, measure_chunks
+from planning.forecast.sums import sum_rows
 
 LATEST = np.datetime64("2262-01-01")
 NO_VALUE = "no value in the history"
@@ -22,10 +23,14 @@ REPORT = ("unique_id", "n", "status", "reason", "forecast_by", "first", "last", 
 
 @dataclass(frozen=True)
 class Forecasts:
-    """frame: unique_id, ds, mean, lo-80, hi-80, ...; report: unique_id, n, status, reason, ..., one row a series."""
+    """frame: unique_id, ds, mean, lo-80, hi-80, ...; report: unique_id, n, status, reason, ..., one row a series.
+
+    sums: by frequency, the frame of its whole periods.
+    """
 
     frame: pd.DataFrame
     report: pd.DataFrame
+    sums: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def forecast(
@@ -72,16 +77,23 @@ def forecasts(
     jobs: int | None = None,
     label: str = "history",
     rows: np.ndarray | None = None,
+    sums: Sequence[str] = (),
 ) -> Forecasts:
-    """Returns the forecast and its report; arguments as in `forecast`, `label` and `rows` name places in faults."""
+    """Returns the forecast and its report; arguments as in `forecast`, `label` and `rows` name places in faults.
+
+    sums: coarser frequencies (QS, YS) whose whole periods are forecast as sums too.
+    """
     options = check_options(horizon, levels, fill, clean, jobs, global_model)
     table, frequency = check_history(history, freq, label=label, rows=rows)
     panel = Panel.of_frame(table, frequency, fill=fill, keys=labels(history, table["unique_id"].array, COLUMNS))
     check_reach(panel, options)
-    frame, report = forecast_panel(panel, options)
-    if not len(frame):
-        frame = empty_frame(options)
-    return Forecasts(frame, with_left_out(report, table, frequency))
+    parts = measure_chunks(panel, options)
+    if not parts:
+        return Forecasts(empty_frame(options), with_left_out(pd.DataFrame(), table, frequency))
+    lent = Lent.merge([part.lent for part in parts])
+    report = pd.concat([part.report for part in parts], ignore_index=True)
+    added = {name: sum_rows(parts, lent, options, name) for name in sums}
+    return Forecasts(finish_chunks(parts, lent, options), with_left_out(report, table, frequency), added)
 
 
 def check_options(

@@ -156,5 +156,3 @@ def test_quarters_and_the_year_are_written_as_sums_of_the_months(tmp_path):
     assert whole["hi-95"] - whole["lo-95"] < (months["hi-95"] - months["lo-95"])[months["unique_id"] == "total"].sum()
     refused = CliRunner().invoke(command, [*call[:2], "5", *call[3:], "--sums", "YS"])
     assert refused.exit_code == 2 and "no whole period of YS" in refused.output
-    alone = CliRunner().invoke(command, [*call[:7], "--sums", "YS"])
-    assert alone.exit_code == 2 and "--sums needs --by" in alone.output
