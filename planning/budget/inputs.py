@@ -40,7 +40,9 @@ def _columns(frame: pd.DataFrame, needed: Iterable[str], file: str) -> list[Faul
 def _numbers(frame, column: str, file: str, faults: list[Fault], *, empty: bool = False) -> pd.Series:
     """Return a column as floats; text, infinities and (unless allowed) empty cells become faults."""
     raw = frame[column]
-    blank = raw.isna() | raw.astype(str).str.strip().eq("")
+    blank = raw.isna()
+    if not pd.api.types.is_numeric_dtype(raw):
+        blank |= raw.astype(str).str.strip().eq("")
     values = pd.to_numeric(raw.where(~blank), errors="coerce").astype(float)
     for at in np.flatnonzero((values.isna() & ~blank).to_numpy())[:5]:
         faults.append(
@@ -70,10 +72,13 @@ def _dates(frame, file: str, faults: list[Fault]) -> pd.Series:
 
 
 def _names(frame, column: str, file: str, faults: list[Fault]) -> pd.Series:
-    text = frame[column].astype("string").str.strip()
-    for at in np.flatnonzero((text.isna() | text.eq("")).to_numpy())[:5]:
+    codes, known = pd.factorize(frame[column])
+    # Each name is cleaned once, however many rows it has.
+    text = pd.Series(np.append(pd.Series(known).astype(str).str.strip().to_numpy(object), ""), dtype=object)
+    text = text.iloc[codes].set_axis(frame.index)
+    for at in np.flatnonzero(text.eq("").to_numpy())[:5]:
         faults.append(Fault(file, int(at) + 2, column, "the cell is empty", "Write the name."))
-    return text.astype(object)
+    return text
 
 
 def _duplicates(frame: pd.DataFrame, keys: list[str], file: str) -> list[Fault]:
