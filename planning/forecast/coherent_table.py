@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, Fault, UsageError, did_you_mean
-from planning.files import atomic_path
+from planning.files import atomic_path, write_table
 from planning.forecast import engine
 from planning.forecast.checks import check_history
 from planning.forecast.frequency import Frequency
@@ -79,7 +79,8 @@ def coherent(
     checked = checked[known.to_numpy()]
     if checked.empty:
         raise DataError(f"{label}: y is empty in every row. Give at least one cell a history.")
-    beside = checked[["unique_id", "ds"]].join(history) if future is not None else None
+    others = history.drop(columns=["unique_id", "ds"], errors="ignore")
+    beside = checked[["unique_id", "ds"]].join(others) if future is not None else None
     if fill == "zero":
         checked = _with_zeros(checked, keys, frequency)
     arguments = {"keys": keys, "horizon": options.horizon, "freq": frequency.alias, "spec": spec or ""}
@@ -88,7 +89,7 @@ def coherent(
 
         made, driven = joint(checked, **arguments), None
     else:
-        driven = _driven(checked, beside.loc[:, ~beside.columns.duplicated()], future, arguments)
+        driven = _driven(checked, beside, future, arguments)
         made = driven.joint
     return CoherentForecasts(_frame(made, options.levels), _report(made, checked, table, frequency), made, driven)
 
@@ -250,14 +251,20 @@ def coherent_file(
         rows=rows,
     )  # fmt: skip
     coarser = {name: _frame(result.joint.summed(name), levels) for name in sums}
+    more = {}
+    if result.driven is not None:
+        from planning.forecast.driver_scenarios import beside
+
+        more = beside(result.driven, None if changed is None else by_cell(changed, keys), out)
     if draws_out is not None:
         write_draws(result.joint, draws, seed, draws_out)
     write_both(Forecasts(result.frame, result.report), out)
     found = counts(result.report, len(result.frame), out) | {"projection": result.joint.meta.get("projection", "")}
+    for path, frame in more.items():
+        write_table(path, frame)
     if result.driven is not None:
-        from planning.forecast.driver_scenarios import write_beside
-
-        found |= write_beside(result.driven, None if changed is None else by_cell(changed, keys), out)
+        found |= {"drivers_used": ", ".join(result.driven.kept), "error_saved": result.driven.gain}
+        found |= {"beside": ", ".join(map(str, more))}
     return found | write_sums(coarser, out)
 
 

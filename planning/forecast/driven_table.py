@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from planning.files import atomic_path
+from planning.files import write_table
 from planning.forecast.coherent_table import read_table
-from planning.forecast.drivers import forecast_with_drivers
+from planning.forecast.drivers import forecast_with_drivers, what_if
 from planning.forecast.parts import check_out, counts, write_both
 from planning.forecast.table import Forecasts, check_options
 
 
 def driven_file(
     source: Path,
-    future: Path,
+    future: Path | None,
     out: Path,
     *,
     horizon: int,
@@ -24,27 +24,35 @@ def driven_file(
     fill: str = "missing",
     clean: bool = True,
     jobs: int | None = None,
+    holidays: dict[str, str] | None = None,
+    other: Path | None = None,
 ) -> dict[str, Any]:
     """Forecasts a file with the drivers' future in another, and writes `out`, its report and `out.effects.csv`.
 
-    Returns counts, whether drivers were used, and by how much they lowered the error of past forecasts.
+    holidays: region → code, working days as a driver (see `calendar_driver`). other: another path of the drivers; what
+    it would change goes to out.whatif.csv. Returns counts, the drivers used, and by how much they lowered the error of
+    past forecasts.
     """
+    from planning.forecast.calendar_driver import known_days
     from planning.sources import read_frame
 
     check_options(horizon, levels, fill, clean, jobs)
     check_out(out)
     history, label, rows = read_table(source, ["unique_id"])
+    ahead, changed = (None if path is None else read_frame(path, text=["unique_id"]) for path in (future, other))
+    if holidays:
+        options = {"keys": ["unique_id"], "freq": freq, "horizon": horizon}
+        history, ahead, changed = known_days(history, ahead, changed, holidays, **options)
     driven = forecast_with_drivers(
-        history, read_frame(future, text=["unique_id"]), horizon=horizon, freq=freq, levels=levels, fill=fill,
+        history, ahead, horizon=horizon, freq=freq, levels=levels, fill=fill,
         clean=clean, jobs=jobs, label=label, rows=rows,
     )  # fmt: skip
-    with atomic_path(effects_path(out)) as path:
-        driven.effects.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-        write_both(Forecasts(driven.frame, driven.report), out)
-    facts = {"drivers_used": driven.used, "error_saved": driven.gain, "effects": str(effects_path(out))}
+    beside = {out.with_name(f"{out.stem}.effects.csv"): driven.effects}
+    if changed is not None:
+        beside[out.with_name(f"{out.stem}.whatif.csv")] = what_if(driven, changed)
+    write_both(Forecasts(driven.frame, driven.report), out)
+    for path, frame in beside.items():
+        write_table(path, frame)
+    used = driven.effects.loc[driven.effects["used"], "driver"]
+    facts = {"drivers_used": ", ".join(used), "error_saved": driven.gain, "beside": ", ".join(map(str, beside))}
     return counts(driven.report, len(driven.frame), out) | facts
-
-
-def effects_path(out: Path) -> Path:
-    """Returns where the drivers' effects lie: out.csv → out.effects.csv."""
-    return out.with_name(f"{out.stem}.effects.csv")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from planning.errors import UsageError
+from planning.errors import DataError, UsageError
 from planning.forecast.driven_joint import DrivenJoint
 from planning.forecast.history import history_from, joined
 from planning.forecast.outlook import Outlook, year_months
@@ -67,6 +68,46 @@ def changed(driven: DrivenJoint, x: np.ndarray, steps: Sequence[int] | None = No
     return frame.assign(
         mean=mean, changed=mean + moved, change=moved, change_lo=moved - _Z80 * sd, change_hi=moved + _Z80 * sd
     )
+
+
+def path_of(driven: DrivenJoint, future: pd.DataFrame) -> np.ndarray:
+    """Returns another path of the drivers as `changed` takes it: bottom cells x steps x drivers.
+
+    future: `ds` and the driver columns, with `unique_id` where they differ by cell. A driver it leaves out stays as
+    planned. Raises DataError for a value that is missing or no number, naming the dates.
+    """
+    joint, x = driven.joint, np.where(driven.logs, np.exp(driven.ahead), driven.ahead)
+    ids = joined(joint.cells[joint.bottom], joint.keys)
+    days = pd.to_datetime(future["ds"]) if "ds" in future else pd.Series(dtype="datetime64[s]")
+    known = [name for name in driven.names if name in future]
+    if not known or not len(days):
+        raise UsageError(f"the what-if table has none of the drivers {', '.join(driven.names)}, or no dates (ds).")
+    for name in known:
+        values = pd.to_numeric(future[name], errors="coerce")
+        column = pd.DataFrame({"ds": days.to_numpy(), name: values.to_numpy(float)})
+        if "unique_id" in future:
+            grid = pd.MultiIndex.from_product([ids, joint.periods])
+            column["unique_id"] = future["unique_id"].astype("str").to_numpy()
+            layer = column.drop_duplicates(["unique_id", "ds"]).set_index(["unique_id", "ds"])[name].reindex(grid)
+        else:
+            layer = column.drop_duplicates("ds").set_index("ds")[name].reindex(np.tile(joint.periods, len(ids)))
+        layer = layer.to_numpy(float).reshape(x.shape[:2])
+        if np.isnan(layer).any():
+            row, step = np.argwhere(np.isnan(layer))[0]
+            raise DataError(
+                f"the what-if table: driver '{name}' is missing for {ids.iloc[row]} on {joint.periods[step]:%Y-%m-%d}. "
+                "Add these rows."
+            )
+        x[:, :, driven.names.index(name)] = layer
+    return x
+
+
+def beside(driven: DrivenJoint, other: pd.DataFrame | None, out: Path) -> dict[Path, pd.DataFrame]:
+    """Returns what is written beside a forecast with drivers: the effects, and what another path would change."""
+    found = {out.with_name(f"{out.stem}.effects.csv"): driven.effects}
+    if other is not None:
+        found[out.with_name(f"{out.stem}.whatif.csv")] = changed(driven, path_of(driven, other))
+    return found
 
 
 def of_outlook(

@@ -91,7 +91,7 @@ def test_drivers_enter_cell_by_cell_and_the_result_stays_coherent():
     off = coherent(frame, by=["region", "line"], horizon=3, freq="MS", future=ahead.assign(promo=0.0))
     on = coherent(frame, by=["region", "line"], horizon=3, freq="MS", future=ahead.assign(promo=1.0))
     ratio = wide(on) / wide(off)
-    assert on.effects.set_index("driver").loc["promo", "used"]
+    assert on.driven.effects.set_index("driver").loc["promo", "used"]
     assert np.allclose(ratio, np.exp(0.5), rtol=0.1)
     mean = wide(on)
     assert np.allclose(mean.loc[[n for n in mean.index if "/" in n]].sum(), mean.loc["total"], rtol=1e-9)
