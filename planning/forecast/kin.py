@@ -25,7 +25,8 @@ def labels(history: pd.DataFrame, ids: pd.Categorical, known: tuple[str, ...]) -
         of, values = pd.factorize(column)
         one = np.full(count, -1)
         one[codes] = of
-        if (one[codes] == of).all() and len(values) > 1:
+        shared = count == 1 or len(values) < count  # a name of each series' own tells no likeness
+        if shared and (one[codes] == of).all():
             texts = np.array([f"{name}={value}" for value in values] + [""], dtype=object)
             columns.append(texts[one])
     if len(columns) > 1:

@@ -6,7 +6,7 @@ import pytest
 
 from planning.forecast import forecast, intermittent, short
 from planning.forecast.cleaning import clean
-from planning.forecast.kin import narrowest
+from planning.forecast.kin import labels, narrowest
 from planning.forecast.panel import Panel
 
 RNG = np.random.default_rng(6)
@@ -89,6 +89,19 @@ def test_a_new_series_takes_the_season_of_those_alike_by_key():
         np.testing.assert_allclose(found[f"new {line}"], 1000 * wave[:12], rtol=0.03)
     alone = forecast(pd.concat(rows).drop(columns="line"), horizon=12, freq="MS").set_index("unique_id")["mean"]
     assert np.ptp(alone["new Skis"]) < 0.2 * np.ptp(found["new Skis"])
+
+
+def test_keys_are_text_columns_of_one_value_a_series_that_series_share():
+    table = pd.DataFrame({
+        "unique_id": ["a", "a", "b", "b", "c"], "ds": "2026-01-01", "y": 1.0, "line": ["P", "P", "P", "P", "V"],
+        "region": ["N", "N", "S", "S", "S"], "name": ["Anna", "Anna", "Bo", "Bo", "Cy"], "price": [1.0, 2, 3, 4, 5],
+        "note": ["x", "y", "x", "x", "x"],
+    })  # fmt: skip
+    found = labels(table, table["unique_id"].astype("category").array, ("unique_id", "ds", "y"))
+    assert found.tolist() == [
+        ["line=P region=N", "line=P", "region=N"], ["line=P region=S", "line=P", "region=S"],
+        ["line=V region=S", "line=V", "region=S"],
+    ]  # fmt: skip
 
 
 def test_the_narrowest_grouping_with_donors_enough_lends():
