@@ -159,20 +159,16 @@ def normal_equations(
     With the posterior `covariance`, p and W are averaged over the uncertainty of each deal's log-odds (a Gaussian
     variational step). Without it the spread of people with few deals comes out too small.
     """
-    if covariance is None and design.big is not None and design.big.stop - design.big.start > WIDE_CLASS:
-        return _normal_with_class(design, codes, won, b)
+    if design.big is not None and design.big.stop - design.big.start > WIDE_CLASS:
+        return _normal_with_class(design, codes, won, b, covariance)
     p = design.width
     gram, score, total = np.zeros((p, p)), np.zeros(p), 0.0
     for start in range(0, len(codes), CHUNK):
         x = design.matrix(codes[start : start + CHUNK])
         y = won[start : start + CHUNK]
         eta = np.clip(x @ b.astype(np.float32), -15, 15).astype(np.float64)
-        shrink = 1.0
-        if covariance is not None:
-            doubt = np.einsum("ij,ij->i", x @ covariance.astype(np.float32), x)
-            shrink = 1 / np.sqrt(1 + np.pi / 8 * np.maximum(doubt, 0))
-        chance = 1 / (1 + np.exp(-shrink * eta))
-        weight = np.maximum(shrink * chance * (1 - chance), 1e-5)
+        doubt = 0.0 if covariance is None else np.einsum("ij,ij->i", x @ covariance.astype(np.float32), x)
+        chance, weight = _chance_and_weight(eta, doubt)
         total += float(np.sum(y * eta - np.logaddexp(0, eta)))
         score += x.T @ (weight * eta + y - chance).astype(np.float32)
         x *= np.sqrt(weight)[:, None].astype(np.float32)
@@ -180,7 +176,16 @@ def normal_equations(
     return Normal(gram, score, total)
 
 
-def _normal_with_class(design: Design, codes: np.ndarray, won: np.ndarray, b: np.ndarray) -> Normal:
+def _chance_and_weight(eta: np.ndarray, doubt: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of winning and its slope at log-odds `eta`, averaged over their variance `doubt` (MacKay's rule)."""
+    shrink = 1 / np.sqrt(1 + np.pi / 8 * np.maximum(doubt, 0))
+    chance = 1 / (1 + np.exp(-shrink * eta))
+    return chance, np.maximum(shrink * chance * (1 - chance), 1e-5)
+
+
+def _normal_with_class(
+    design: Design, codes: np.ndarray, won: np.ndarray, b: np.ndarray, covariance: np.ndarray | None
+) -> Normal:
     """The same sums where one class has many levels: its columns are never written out, each deal has just one "
     "of them."""
     big, p = design.big, design.width
@@ -194,8 +199,8 @@ def _normal_with_class(design: Design, codes: np.ndarray, won: np.ndarray, b: np
         level = column_of[part[:, place]]
         x = design.matrix(part, rest)
         eta = np.clip((x @ b[rest].astype(np.float32)).astype(np.float64) + b[big][level], -15, 15)
-        chance = 1 / (1 + np.exp(-eta))
-        weight = np.maximum(chance * (1 - chance), 1e-5)
+        doubt = 0.0 if covariance is None else _doubt_with_class(x, level, covariance, rest, big)
+        chance, weight = _chance_and_weight(eta, doubt)
         total += float(np.sum(y * eta - np.logaddexp(0, eta)))
         working = weight * eta + y - chance
         score[rest] += x.T @ working.astype(np.float32)
@@ -213,6 +218,16 @@ def _normal_with_class(design: Design, codes: np.ndarray, won: np.ndarray, b: np
     gram[rest, big.start : big.stop] = cross.T
     gram[np.arange(big.start, big.stop), np.arange(big.start, big.stop)] = own
     return Normal(gram, score, total)
+
+
+def _doubt_with_class(
+    x: np.ndarray, level: np.ndarray, covariance: np.ndarray, rest: np.ndarray, big: slice
+) -> np.ndarray:
+    """Variance of each deal's log-odds: its other columns, its one column of the class, and what they share."""
+    inner = covariance[np.ix_(rest, rest)].astype(np.float32)
+    shared = covariance[big][:, rest].astype(np.float32)[level]
+    both = np.einsum("ij,ij->i", x @ inner + 2 * shared, x)
+    return both.astype(np.float64) + np.diag(covariance)[big][level]
 
 
 def fit(

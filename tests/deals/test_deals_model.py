@@ -173,9 +173,12 @@ def test_a_class_of_many_levels_gives_the_same_sums_unwritten(monkeypatch):
     design = build_design(columns, {"x": "f", "who": "g"})
     codes = design.codes({name: column.values for name, column in columns.items()})
     won, b = rng.integers(0, 2, 900).astype(float), rng.normal(size=design.width) * 0.3
-    short = winmodel.normal_equations(design, codes, won, b)
-    monkeypatch.setattr(winmodel, "WIDE_CLASS", 10_000)
-    plain = winmodel.normal_equations(design, codes, won, b)
-    np.testing.assert_allclose(short.gram, plain.gram, atol=2e-4)
-    np.testing.assert_allclose(short.score, plain.score, atol=2e-4)
-    assert short.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-3)
+    root = rng.normal(size=(design.width, design.width)) * 0.05
+    for covariance in (None, root @ root.T):
+        monkeypatch.setattr(winmodel, "WIDE_CLASS", 100)
+        short = winmodel.normal_equations(design, codes, won, b, covariance)
+        monkeypatch.setattr(winmodel, "WIDE_CLASS", 10_000)
+        plain = winmodel.normal_equations(design, codes, won, b, covariance)
+        np.testing.assert_allclose(short.gram, plain.gram, atol=2e-4)
+        np.testing.assert_allclose(short.score, plain.score, atol=3e-4)
+        assert short.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-3)
