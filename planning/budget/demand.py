@@ -20,6 +20,7 @@ from planning.budget.fit import Fit, Scaled, Whitener, fitted_lines
 FOLLOWS, AGREES = 0.025, 0.25  # p below which spend follows demand: with the common baseline, and with the own ones
 WEIGHT, MEMORY = 0.55, 8  # of past sales in what is expected
 SHIFTS = 999
+ENOUGH = 4_000  # values from which two levels of spend are told
 TWO_LEVELS = 10.0  # log likelihood by which two levels of spend must explain more than one
 LEAST_PERIODS = 16
 
@@ -61,13 +62,20 @@ class CommonBaseline:
         line = np.stack([np.ones(periods), np.linspace(-1, 1, periods)], axis=1)
         wide = np.broadcast_to(line, (len(data.base), periods, 2))
         self.own = Whitener(np.concatenate([wide, data.base[:, :, ~shared]], axis=2), data.seen, 0.0)
-        self.columns = self.own(np.ascontiguousarray(data.base[:, :, shared])).reshape(-1, int(shared.sum()))
+        self.basis = _basis(self.own(np.ascontiguousarray(data.base[:, :, shared])).reshape(-1, int(shared.sum())))
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
         """Return v (R, T, 1) with the baseline taken out."""
         left = self.own(v)
         flat = left.reshape(-1)
-        return (flat - self.columns @ np.linalg.lstsq(self.columns, flat, rcond=1e-8)[0]).reshape(left.shape)
+        return (flat - self.basis @ (self.basis.T @ flat)).reshape(left.shape)
+
+
+def _basis(columns: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the columns, those that say nothing new left out."""
+    values, vectors = np.linalg.eigh(columns.T @ columns)
+    kept = values > 1e-12 * max(float(values.max(initial=0.0)), 1e-300)
+    return columns @ (vectors[:, kept] / np.sqrt(values[kept]))
 
 
 def _taken(baseline, v: np.ndarray) -> np.ndarray:
@@ -87,7 +95,8 @@ def spend_levels(x: np.ndarray, *, rounds: int = 30) -> tuple[np.ndarray, np.nda
     """
     mean = np.maximum(x.mean(axis=1, keepdims=True), 1e-300)
     logs = np.log(np.maximum(x / mean, 0.05))
-    v = (logs - logs.mean(axis=1, keepdims=True)).ravel()
+    every = (logs - logs.mean(axis=1, keepdims=True)).ravel()
+    v = every[:: 1 + len(every) // ENOUGH]
     centre, spread, part = np.quantile(v, [0.2, 0.8]), max(v.std() / 2, 1e-9), 0.5
     for _ in range(rounds):
         density = [np.log(q) - 0.5 * ((v - c) / spread) ** 2 for q, c in zip((1 - part, part), centre, strict=True)]
@@ -97,8 +106,10 @@ def spend_levels(x: np.ndarray, *, rounds: int = 30) -> tuple[np.ndarray, np.nda
         gaps = (1 - upper) * (v - centre[0]) ** 2 + upper * (v - centre[1]) ** 2
         spread = max(float(np.sqrt(gaps.mean())), 1e-9)
     gain = np.logaddexp(*density).sum() - len(v) * np.log(spread) + len(v) * (0.5 + np.log(max(v.std(), 1e-9)))
-    on = (upper > 0.5) if gain > TWO_LEVELS else np.ones(len(v), bool)
-    return logs, on.reshape(x.shape).astype(float)
+    if gain <= TWO_LEVELS:
+        return logs, np.ones(x.shape)
+    away = [((every - c) / spread) ** 2 for c in centre]
+    return logs, (np.log(part / (1 - part)) > 0.5 * (away[1] - away[0])).reshape(x.shape).astype(float)
 
 
 def meeting(
@@ -115,8 +126,7 @@ def meeting(
     first = min(6, spend.shape[1] // 4)
     columns = [on[:, first:], within[:, first - 1 : -1], within[:, first - 2 : -2]]
     design = np.stack([c.ravel() for c in columns], axis=1)
-    basis = np.linalg.svd(design, full_matrices=False)
-    basis = basis[0][:, basis[1] > 1e-9 * max(basis[1].max(), 1e-300)]
+    basis = _basis(design)
     target, source = spend[:, first:], expected[:, first:]
     target = target.ravel() - basis @ (basis.T @ target.ravel())
     away = source.ravel() - basis @ (basis.T @ source.ravel())
