@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from planning.forecast.sentences import CLOSE, gap
-from planning.language import _, ngettext, percent, signed
+from planning.language import _, interval, ngettext, percent, signed
 
 
 def accuracy_title() -> str:
@@ -151,6 +151,8 @@ def finding_snapshots(kept: int, met: int) -> tuple[str, str]:
     head = ngettext("{n} forecast is kept", "{n} forecasts are kept", kept).format(n=kept)
     if kept == 0:
         head = _("No forecast is kept yet")
+    if met == 0:
+        return head, _("None has met its months yet.") if kept else ""
     why = ngettext("{n} of them has met some of its months.", "{n} of them have met some of their months.", met)
     return head, why.format(n=met)
 
@@ -183,6 +185,11 @@ def alt_value_added(added: pd.DataFrame) -> str:
 def points(value: float) -> str:
     """Returns a difference of two rates in percent, with its sign."""
     return signed(value, formatter=lambda p: percent(p, 2))
+
+
+def points_interval(row: Mapping[str, Any]) -> str:
+    """Returns the interval of a difference of two rates in percent."""
+    return interval(row["lo"], row["hi"], points)
 
 
 def no_value() -> str:

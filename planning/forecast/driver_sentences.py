@@ -157,7 +157,7 @@ def effect_headings() -> dict[str, str]:
         "hi": _("80 % to"),
         "saved": _("Past error saved"),
         "used": _("Used"),
-        "ahead": _("Months ahead"),
+        "ahead": _("Known ahead"),
     }
 
 

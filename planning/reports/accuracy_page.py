@@ -66,7 +66,7 @@ def show_value_added(step: Any, past: Past) -> Any:
     step.finding("value_added", *sentences.finding_value_added(past.added))
     rows = past.added[past.added["fva"].notna()]
     frame = pd.DataFrame({"label": rows["step"].map(sentences.step_name), "value": rows["fva"], "lo": rows["lo"],
-                          "hi": rows["hi"], "text": rows["fva"].map(sentences.points)})  # fmt: skip
+                          "hi": rows["hi"], "text": rows.apply(sentences.points_interval, axis=1)})  # fmt: skip
     step.chart(
         "value_added", charts.intervals, frame, alt=sentences.alt_value_added(past.added), kind="percent",
         reference=0.0, reference_name=sentences.no_value(),
@@ -140,7 +140,8 @@ def show_kept(step: Any, past: Past) -> Any:
     step.finding("kept", *sentences.finding_snapshots(len(past.snapshots), met))
     if past.snapshots.empty:
         return None
+    listed = past.snapshots.assign(year=past.snapshots["year"].map(lambda year: f"{year:.0f}" if year else ""))
     return step.tabulate(
-        "kept", past.snapshots, headings=sentences.snapshot_headings(), formats={"as_of": "date"},
+        "kept", listed, headings=sentences.snapshot_headings(), formats={"as_of": "date"},
         details=len(past.snapshots) > 12,
     )  # fmt: skip

@@ -59,14 +59,16 @@ def show_what_if(step: Any, look: Outlook, asked: WhatIf | None) -> Any:
     total = asked.table[asked.table["level"] == "total"].iloc[0].to_dict()
     said = words.what_if_asked(asked.scenario, asked.price, asked.promotion)
     shown = step.finding("what_if", *words.finding_what_if(said, total, look.year, look.history.currency))
-    levels = {"total", *look.history.keys[:2], outlook.bottom_level(look.joint)}
-    table = asked.table[asked.table["level"].isin(levels)]
-    table = table.assign(share=words.share_of(table), size=table["change"].abs())
-    few = table[table["level"] != outlook.bottom_level(look.joint)]
-    cells = table.drop(few.index).nlargest(SHOWN_CELLS, "size")
-    table = pd.concat([few, cells])
-    table = table.assign(unique_id=table["unique_id"].map(label), level=table["level"].map(level_name))
-    formats = dict.fromkeys(["mean", "changed", "change", "change_lo", "change_hi"], "money") | {"share": "percent"}
-    columns = ["unique_id", "level", *formats]
-    step.tabulate("what_if", table[columns].reset_index(drop=True), headings=words.what_if_headings(), formats=formats)
+    table = asked.table.assign(share=words.share_of(asked.table), size=asked.table["change"].abs())
+    few = table[table["level"].isin(["total", *look.history.keys[:2]])]
+    cells = table[table["level"] == outlook.bottom_level(look.joint)].nlargest(SHOWN_CELLS, "size")
+    _changes_table(step, "what_if", few.head(SHOWN_CELLS))
+    _changes_table(step, "what_if_cells", cells, details=True)
     return shown
+
+
+def _changes_table(step: Any, name: str, table: pd.DataFrame, details: bool = False) -> Any:
+    formats = dict.fromkeys(["mean", "changed", "change", "change_lo", "change_hi"], "money") | {"share": "percent"}
+    table = table.assign(unique_id=table["unique_id"].map(label), level=table["level"].map(level_name))
+    table = table[["unique_id", "level", *formats]].reset_index(drop=True)
+    return step.tabulate(name, table, headings=words.what_if_headings(), formats=formats, details=details)

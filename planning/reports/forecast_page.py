@@ -201,8 +201,10 @@ def show_adjusted(step: Any, look: Outlook, judged: Judged) -> Any:
 
 
 def _listed(step: Any, name: str, rows: pd.DataFrame, headings: dict[str, str], formats: dict[str, str]) -> Any:
-    rows = rows.assign(status=rows["status"].map(people.status_text))
-    return step.tabulate(name, rows, headings=headings, formats={"from": "date", "to": "date"} | formats)
+    whole = bool((rows["from"].dt.is_month_start & rows["to"].dt.is_month_end).all())
+    days = dict.fromkeys(["from", "to"], "month" if whole else "date")
+    rows = rows.assign(status=rows["status"].map(people.status_text), place=rows["place"].map(sentences.label))
+    return step.tabulate(name, rows, headings=headings, formats=days | formats)
 
 
 def show_changes(step: Any, look: Outlook, found: Changes | None) -> Any:
