@@ -9,7 +9,7 @@ series about 4 % are touched and the error does not rise.
 
 A level that jumped for good in the last two seasons is told, and what came before it is moved to the new level where it
 is plain (35 %, six usual changes, four periods or more; positive series, not of days and weeks): models take a jump a
-season ago for growth or season. Measured on M3 monthly 18 before the end, every series raised by 60 % since 6, 12 and 24
+season ago for growth or season. Measured on M3 monthly 18 before the end, all series raised by 60 % since 6, 12 and 24
 months: MASE .99, 1.21, 1.06 become .86, .88, .87; of clean ones 1.5 % are moved (.837 to .836). After three periods the
 new level is not known well enough.
 """
