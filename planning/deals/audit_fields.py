@@ -72,7 +72,11 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
         ]
     if column.kind == "date":
         text = _("a date is no cause: it would call the calendar the market")
-        return [Finding("refused", name, "date", text, _("Use an outside index of the period instead."))]
+        refused = Finding("refused", name, "date", text, _("Use an outside index of the period instead."))
+        if column.values.notna().any():
+            return [refused]
+        text = _("day and month cannot be told apart (is 02/03/2026 in March or in February?): no date was read")
+        return [refused, Finding("fault", name, "ambiguous_dates", text, _("Export dates as 2026-03-02."))]
     many = _many_levels(name, column.values) if column.kind == "category" else []
     if column.missing > MOSTLY_MISSING:
         rows = int(column.values.notna().sum())

@@ -43,14 +43,13 @@ _CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日$")
 
 @dataclass(frozen=True)
 class Column:
-    """One field read: `kind`, its `values` (float64, datetime64 or text; missing is NaN, NaT or None) and `notes`."""
+    """One field read: `kind`, its `values` (float64, datetime64 or text; missing is NaN, NaT or None)."""
 
     name: str
     kind: str
     values: pd.Series
     missing: float
     merged: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def read_column(series: pd.Series) -> Column:
@@ -94,7 +93,10 @@ def _read_text(name: str, series: pd.Series) -> Column:
     for reader, kind in ((_as_numbers, "number"), (_as_dates, "date")):
         read = reader(texts)
         if read is not None:
-            return _finish(name, kind, pd.Series(_spread(read, codes), index=series.index))
+            values = pd.Series(_spread(read, codes), index=series.index)
+            if kind == "date" and values.isna().all():  # filled, but day and month read both ways
+                return Column(name, kind, values, 1.0)
+            return _finish(name, kind, values)
     return _read_levels(name, series, codes, texts)
 
 

@@ -197,6 +197,14 @@ def test_an_amount_edited_at_closing_is_found_and_one_edited_for_all_is_not():
     assert "amount_edited" not in {rule for rule, _ in rules(frame.assign(amount_first=first, amount=first * 0.93))}
 
 
+def test_dates_that_read_both_ways_are_a_fault_and_not_a_guess():
+    day = np.arange(600) % 11 + 1
+    frame = deals().assign(closed_on=[f"{d:02d}/{d % 9 + 1:02d}/2026" for d in day])
+    assert ("ambiguous_dates", "closed_on") in rules(frame)
+    clear = frame.assign(closed_on=[f"{d + 12:02d}/{d % 9 + 1:02d}/2026" for d in day])
+    assert "ambiguous_dates" not in {rule for rule, _ in rules(clear)}
+
+
 def test_every_finding_says_what_to_do():
     result = family_weights(deals().assign(same=1, other=np.arange(600) % 7), families=FAMILIES, refits=10)
     assert len(result.findings) >= 2 and (result.findings["action"] != "").all()
