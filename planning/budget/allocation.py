@@ -75,7 +75,8 @@ def allocate(
     allocated = cents / 100.0
     table = _table(response, curves, allocated, rules, solution.price, margin)
     summary = _summary(response, curves, allocated, cents, solution, rules, total, move_limit, hard, margin)
-    notes = [*rules.notes, *(fault.line() for fault in response.warnings)]
+    summary["lines"] = line_figures(response, curves, solution.price)
+    notes = [*rules.notes, *(fault.line() for fault in response.warnings), *untold(summary)]
     return Allocation(table, summary, response, rules, hard, solution, notes, response.warnings)
 
 
@@ -253,6 +254,48 @@ def _table(response: Response, curves: AllCells, allocated, rules: Rules, price,
     table["verdict"] = _verdicts(table, response, rules)
     first = ["region", "line", "current", "allocated", "lo", "hi", "marginal_return", "verdict"]
     return table[first + [c for c in table.columns if c not in first]]
+
+
+def line_figures(response: Response, curves: AllCells, price: float) -> list[dict]:
+    """Return what each line brings today, a period: line, spend, contribution with its 90 % interval, return per unit
+    of spend, and the chance that its next unit works better than elsewhere; None where nothing is known."""
+    now, cells = response.cells["current"].to_numpy(float), response.cells
+    reply, slope = (f(now) for f in (curves.response, curves.marginal)) if len(curves.informed) else (None, None)
+    rows = []
+    for line, part in cells.groupby("line", sort=False):
+        at = part["draw"].to_numpy()
+        row = dict.fromkeys(("contribution", "lo", "hi", "return_per_unit", "chance_better"))
+        spend = float(part["current"].sum())
+        if (at >= 0).all() and spend > 0:
+            total = reply[:, at].sum(axis=1)
+            lo, hi = (float(v) for v in np.quantile(total, [0.05, 0.95]))
+            better = slope[:, at] @ (part["current"].to_numpy(float) / spend) > price
+            row = {
+                "contribution": float(total.mean()), "lo": lo, "hi": hi, "return_per_unit": float(total.mean()) / spend,
+                "chance_better": float(better.mean()),
+            }  # fmt: skip
+        rows.append({"line": line, "spend": round(spend, 2)} | row)
+    return rows
+
+
+def untold(summary: dict) -> list[str]:
+    """Return, plainly, what these data cannot tell."""
+    told = []
+    chance = summary["gain_probability"]
+    if chance is not None and chance < SURE:
+        told.append(f"cannot tell: whether the split is better than today's (chance {chance:.0%})")
+    for one in summary["lines"]:
+        better = one["chance_better"]
+        if better is None:
+            told.append(f"cannot tell: what {one['line']} brings; a pilot or judged sales would say")
+        elif 1 - SURE < better < SURE:
+            told.append(
+                f"cannot tell: whether the next unit of {one['line']} works better than elsewhere "
+                f"(chance {better:.0%}); a pilot would"
+            )
+    for line in summary["lines_following_demand"]:
+        told.append(f"cannot tell: how much of the effect of {line} is demand that its spend follows; a pilot would")
+    return told
 
 
 def _verdicts(table: pd.DataFrame, response: Response, rules: Rules) -> list[str]:

@@ -54,7 +54,8 @@ def command(spend, outcome, total, out, bounds, move_limit, pilots, judged, marg
         raise UsageError("--out is missing. Name the table to write, such as --out split.csv.")
     tables = _read({"spend": spend, "outcome": outcome, "bounds": bounds, "pilots": pilots, "judged": judged})
     limit = None if move_limit == "none" else move_limit
-    common.show(_answer(tables, total, out, limit, margin, lot, seed, self_check), as_json)
+    answer = _answer(tables, total, out, limit, margin, lot, seed, self_check)
+    common.show(answer if as_json else _told(answer), as_json)
 
 
 def _read(paths: dict) -> dict:
@@ -96,7 +97,18 @@ def _answer(tables, total, out, move_limit, margin, lot, seed, self_check):
     keys = ["total", "expected_gain", "expected_gain_interval", "expected_regret", "kkt_spread", "sum_error"]
     shown = {key: result.summary[key] for key in [*keys, "move_limit_forgone"]}
     counts = result.table["verdict"].value_counts()
+    shown["lines"] = result.summary["lines"]
     return shown | {"verdicts": ", ".join(f"{n} {v}" for v, n in counts.items()), "table": str(out)}
+
+
+def _told(answer):
+    """Return the answer as it is printed: each line's return in words."""
+    lines = answer.pop("lines", []) if isinstance(answer, dict) else []
+    for one in lines:
+        if one["contribution"] is not None:
+            lo, hi = one["lo"] / one["spend"], one["hi"] / one["spend"]
+            answer[f"return of {one['line']}"] = f"{one['return_per_unit']:.2f} a unit (90 % {lo:.2f} to {hi:.2f})"
+    return answer
 
 
 def _writable(out: Path) -> None:

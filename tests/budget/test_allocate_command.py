@@ -1,6 +1,7 @@
 """`planning allocate` keeps its contract: columns, exact sums, summary, exit codes, one line a cause."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from planning.budget.simulate import simulate_world
 from planning.cli import group
 
+GEO = Path(__file__).parents[3] / "shared" / "data" / "spend" / "meridian_geo_all_channels.csv"
 COLUMNS = ["region", "line", "current", "allocated", "lo", "hi", "marginal_return", "verdict"]
 KEYS = [
     "total",
@@ -56,6 +58,29 @@ def test_the_table_and_summary_are_those_of_the_contract(folder):
     assert ((table["allocated"] / table["current"] - 1).abs() <= 0.3 + 1e-6).all()
     raised = table["verdict"] == "raise"
     assert (table.loc[raised, "allocated"] > table.loc[raised, "current"]).all()
+
+
+def test_a_strangers_table_end_to_end_says_what_it_cannot_tell(tmp_path):
+    if not GEO.exists():
+        pytest.skip("the reference data are not here")
+    geo = pd.read_csv(GEO, index_col=0).rename(columns={"geo": "region", "time": "period"})
+    channels = [c for c in geo.columns if c.endswith("_spend")]
+    spend = geo.melt(["region", "period"], channels, "line", "amount")
+    geo["outcome"] = geo["conversions"] * geo["revenue_per_conversion"]
+    controls = ["competitor_sales_control", "sentiment_score_control", "Promo", "Organic_channel0_impression"]
+    spend.to_csv(tmp_path / "spend.csv", index=False)
+    geo[["period", "region", "outcome", *controls]].to_csv(tmp_path / "sales.csv", index=False)
+    result = run(
+        tmp_path / "spend.csv", "--outcome", tmp_path / "sales.csv", "--total", 1_373_820, "--out",
+        tmp_path / "split.csv",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "cannot tell: whether the next unit of Channel3_spend" in result.stderr
+    assert "return of Channel2_spend" in result.stdout
+    lines = pd.DataFrame(json.loads((tmp_path / "summary.json").read_text())["lines"])
+    assert len(lines) == 5 and lines["contribution"].between(lines["lo"], lines["hi"]).all()
+    table = pd.read_csv(tmp_path / "split.csv")
+    assert len(table) == 200 and round(table["allocated"].sum() * 100) == 137_382_000
 
 
 def test_json_bounds_pilots_and_free_moves(folder):
