@@ -112,12 +112,13 @@ def reach(row: dict, cells: pd.DataFrame, joint: JointForecast) -> tuple[np.ndar
     inside = np.ones(len(cells), dtype=bool)
     for name in joint.keys:
         if row_text(row, name):
-            inside &= (cells[name].astype("str") == row_text(row, name)).to_numpy()
+            inside &= cells[name].to_numpy(object) == row_text(row, name)
     start, end = pd.Timestamp(row["from"]), pd.Timestamp(row["to"])
     if end < start:
         name = row_text(row, "adjustment_id") or row_text(row, "lock_id")
         raise DataError(f"{name}: ends {end:%Y-%m-%d}, before it starts. Swap from and to.")
-    steps = (joint.periods + pd.offsets.MonthEnd(0) >= start) & (joint.periods <= end)
+    months = joint.periods.to_numpy().astype("datetime64[M]")
+    steps = (months >= np.datetime64(start, "M")) & (months <= np.datetime64(end, "M"))
     return np.flatnonzero(inside), np.flatnonzero(steps)
 
 

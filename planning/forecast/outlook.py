@@ -137,14 +137,27 @@ def with_drivers(history: History, paths: Paths, horizon: int) -> tuple[pd.DataF
 
 def node_history(history: History, cells: pd.DataFrame) -> pd.DataFrame:
     """Returns `unique_id, ds, actual` of every node of a joint forecast; aggregates sum all cells, ended ones too."""
-    parts = []
+    whole = history.whole[history.whole["y"].notna()]
+    month, months = pd.factorize(whole["ds"], sort=True)
+    codes = {key: pd.factorize(whole[key]) for key in history.keys}
+    y, parts = whole["y"].to_numpy(float), []
     for level in cells["level"].unique():
-        named = [] if level == TOTAL else level.split("/")
-        sums = history.whole.groupby([*named, "ds"], as_index=False)["y"].sum(min_count=1)
-        nodes = cells.loc[cells["level"] == level, ["unique_id", *named]]
-        parts.append(sums.merge(nodes, on=named) if named else sums.assign(unique_id=TOTAL))
-    frame = pd.concat(parts, ignore_index=True).rename(columns={"y": "actual"})
-    return frame[["unique_id", "ds", "actual"]]
+        nodes = cells[cells["level"] == level]
+        row, node = np.zeros(len(whole), np.int64), np.zeros(len(nodes), np.int64)
+        for key in [] if level == TOTAL else level.split("/"):
+            code, names = codes[key]
+            place = pd.Index(names).get_indexer(nodes[key])
+            row, node = row * len(names) + code, np.where((node < 0) | (place < 0), -1, node * len(names) + place)
+        order = np.argsort(node, kind="stable")
+        at = order[np.searchsorted(node[order], row).clip(max=len(node) - 1)]
+        ok = node[at] == row
+        sums, counts = np.zeros((len(nodes), len(months))), np.zeros((len(nodes), len(months)), int)
+        np.add.at(sums, (at[ok], month[ok]), y[ok])
+        np.add.at(counts, (at[ok], month[ok]), 1)
+        first, second = np.nonzero(counts)
+        ids = nodes["unique_id"].to_numpy(object)[first]
+        parts.append(pd.DataFrame({"unique_id": ids, "ds": months[second], "actual": sums[first, second]}))
+    return pd.concat(parts, ignore_index=True).astype({"unique_id": "str"})
 
 
 def growth(joint: JointForecast, history: History, year: int, start_month: int = 1) -> pd.DataFrame:
