@@ -37,12 +37,11 @@ POLISH_WIDENING = 1.05
 class Fit:
     """What one pass over a panel found.
 
-    forecasts (K, n, h): one layer an origin, NaN where the series was too short; parts (n, 7, h): the pool's forecasts
-    at the first origin (see `kernels`), empty when not asked for; points (n, 23, 5): fitted parameters and ETS weights.
+    forecasts (K, n, h): one layer an origin, NaN where the series was too short; points (n, 23, 5): fitted parameters
+    and ETS weights.
     """
 
     forecasts: np.ndarray
-    parts: np.ndarray
     points: np.ndarray
 
 
@@ -58,26 +57,23 @@ def workers(jobs: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def fit(
-    panel: Panel, horizon: int, origins: Sequence[int] = (0,), *, parts: bool = False, jobs: int | None = None
-) -> Fit:
+def fit(panel: Panel, horizon: int, origins: Sequence[int] = (0,), *, jobs: int | None = None) -> Fit:
     """Fits the pool at the first of `origins` and follows it to the others in three search steps each."""
-    return _run(panel.flat, panel.offsets, panel.season, int(horizon), origins, parts, jobs)
+    return _run(panel.flat, panel.offsets, panel.season, int(horizon), origins, jobs)
 
 
 def _run(
-    flat: np.ndarray, offsets: np.ndarray, season: int, h: int, origins: Sequence[int], parts: bool, jobs: int | None
+    flat: np.ndarray, offsets: np.ndarray, season: int, h: int, origins: Sequence[int], jobs: int | None
 ) -> Fit:
     run = kernels().run
     n = len(offsets) - 1
     points = np.zeros((n, 23, 5))
-    pool = np.zeros((max(n, 2) if parts else 1, 7, h))
     out = np.full((len(origins), n, h), np.nan)
     back = np.asarray(list(origins), dtype=np.int64)
     starts = range(0, n, CHUNK)
 
     def chunk(first: int) -> None:
-        run(flat, offsets, first, min(n, first + CHUNK), season, back, least(season), points, pool, out)
+        run(flat, offsets, first, min(n, first + CHUNK), season, back, least(season), points, out)
 
     count = min(workers(jobs), len(starts)) or 1
     if count == 1:
@@ -86,7 +82,7 @@ def _run(
     else:
         with ThreadPoolExecutor(count) as threads:
             list(threads.map(chunk, starts))
-    return Fit(out, pool[:n] if parts else pool[:0], points)
+    return Fit(out, points)
 
 
 def point(panel: Panel, horizon: int, *, jobs: int | None = None) -> np.ndarray:
@@ -117,9 +113,9 @@ def nodes(
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     flat = values[known]
     if not refit:
-        layers = _run(flat, offsets, season, int(horizon), [0, *back], False, jobs).forecasts
+        layers = _run(flat, offsets, season, int(horizon), [0, *back], jobs).forecasts
         return layers[0], layers[1:]
-    layers = [_run(flat, offsets, season, int(horizon), [origin], False, jobs).forecasts[0] for origin in (0, *back)]
+    layers = [_run(flat, offsets, season, int(horizon), [origin], jobs).forecasts[0] for origin in (0, *back)]
     return layers[0], np.array(layers[1:])
 
 

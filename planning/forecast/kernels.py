@@ -211,7 +211,7 @@ def from_regressions(y, n, m, positive, h, parts):
 
 @inner
 def one(raw, m, h, warm, most, par, parts, out):
-    """Forecasts one series: fills `parts` (7, h), `out` (h) and the fitted points `par`; works on y / mean |y|."""
+    """Forecasts one series: fills `out` (h) and the fitted points `par`, `parts` (7, h) is room; on y / mean |y|."""
     n = len(raw)
     scale, low, high = 0.0, math.inf, -math.inf
     for t in range(n):
@@ -237,21 +237,18 @@ def one(raw, m, h, warm, most, par, parts, out):
     combine(parts, h, low - reach, high + reach, 0.0 if low >= 0.0 else -math.inf, out)
     for k in range(h):
         out[k] *= scale
-        for i in range(N_PARTS):
-            parts[i, k] *= scale
 
 
 @njit(
-    void(float64[::1], int64[::1], int64, int64, int64, int64[::1], int64, float64[:, :, ::1], float64[:, :, ::1],
-         float64[:, :, ::1]),
+    void(float64[::1], int64[::1], int64, int64, int64, int64[::1], int64, float64[:, :, ::1], float64[:, :, ::1]),
     nogil=True, error_model="numpy", cache=True,
 )
-def run(flat, offsets, first, last, m, origins, least, par, parts, out):
+def run(flat, offsets, first, last, m, origins, least, par, out):
     """Forecasts series first..last-1 of a panel from their ends and from earlier origins.
 
     flat, offsets: series i is flat[offsets[i]:offsets[i+1]]. origins: points left off the end, the first one 0 as a
     rule. out (origins, n, h) gets the forecasts, NaN where fewer than `least` points remain; par (n, 23, 5) the fitted
-    points of the first origin, from which later ones take three steps; parts (n or 1, 7, h) the pool at the first one.
+    points of the first origin, from which later ones take three steps.
     """
     h = out.shape[2]
     room = np.empty((N_PARTS, h))
@@ -262,5 +259,4 @@ def run(flat, offsets, first, last, m, origins, least, par, parts, out):
                 for j in range(h):
                     out[k, i, j] = math.nan
                 continue
-            keep = k == 0 and parts.shape[0] > 1
-            one(flat[offsets[i]:end], m, h, k > 0, 3 if k > 0 else STEPS, par[i], parts[i] if keep else room, out[k, i])
+            one(flat[offsets[i]:end], m, h, k > 0, 3 if k > 0 else STEPS, par[i], room, out[k, i])
