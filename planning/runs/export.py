@@ -152,7 +152,8 @@ def utc_crons(schedule: Schedule) -> list[str]:
 def _dagster(found: list[Schedule], root: Path, planning: str) -> dict[str, str]:
     lines = [
         '"""Dagster definitions that call the planning command from an environment of their own."""',
-        "", "import subprocess", "", "from dagster import Definitions, ScheduleDefinition, job, op", "",
+        "", "import subprocess", "",
+        "from dagster import DefaultScheduleStatus, Definitions, ScheduleDefinition, job, op", "",
     ]  # fmt: skip
     names = []
     for schedule in found:
@@ -164,8 +165,14 @@ def _dagster(found: list[Schedule], root: Path, planning: str) -> dict[str, str]
             f"    subprocess.run(command, cwd={str(root)!r}, check=True)",
             "", "", "@job", f"def planning_{name}():", f"    run_{name}()", "",
             f"{name}_schedule = ScheduleDefinition(",
-            f"    job=planning_{name}, cron_schedule={schedule.cron!r},",
-            f"    execution_timezone={schedule.spec.zone!r},", ")", "",
+            f"    job=planning_{name}, cron_schedule={_for_dagster(schedule.cron)!r},",
+            f"    execution_timezone={schedule.spec.zone!r}, default_status=DefaultScheduleStatus.RUNNING,", ")", "",
         ]  # fmt: skip
     lines += ["", f"defs = Definitions(schedules=[{', '.join(names)}])", ""]
     return {"planning_dagster.py": "\n".join(lines)}
+
+
+def _for_dagster(cron: str) -> str:
+    """Dagster refuses `LW`: it comes on every day of that time, and run-due leaves out those that are not meant."""
+    minute, hour, day, month, weekday = cron.split()
+    return f"{minute} {hour} * {month} *" if day.upper() == "LW" else " ".join([minute, hour, day, month, weekday])

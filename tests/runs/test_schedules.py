@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import os
 import subprocess
 import sys
 
@@ -183,8 +185,6 @@ def test_a_crontab_line_parses_to_the_same_next_five_times(workspace, cron):
 
 @pytest.mark.parametrize("cron", CRONS)
 def test_systemd_reads_its_timer_and_comes_at_the_same_five_times(workspace, cron):
-    import os
-
     if not os.path.exists(SHUTIL_SYSTEMD):
         pytest.skip("systemd-analyze is not on this machine")
     schedule = _schedule(workspace, cron)
@@ -235,6 +235,40 @@ def test_the_dagster_file_is_python_that_names_zone_and_cron(workspace):
     assert "cron_schedule='0 7 2 * *'" in text and "execution_timezone='Europe/Berlin'" in text
     with pytest.raises(Exception, match="Did you mean 'systemd'"):
         export.export("systmd", [schedule], workspace.root, "planning")
+
+
+LOADED = """
+import datetime, json
+from planning_dagster import defs
+schedule = defs.get_schedule_def("planning_s_schedule")
+from dagster._utils.schedules import schedule_execution_time_iterator
+start = datetime.datetime(2026, 10, 23, 12, tzinfo=datetime.timezone.utc).timestamp() + 1
+found = schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone)
+print(defs.get_job_def("planning_s").execute_in_process().success, schedule.default_status.name)
+print(json.dumps([next(found).timestamp() for _ in range(5)]))
+"""
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 7 * * *", "30 6 * * 1-5", "*/15 8-17 * * *", "0 9 13 * 5", "0 9 L * *", "0 9 * * 5#1"]
+)
+def test_dagster_s_own_loader_comes_at_the_same_five_times(workspace, cron):
+    """Dagster cannot live beside our packages: DAGSTER_PYTHON names the Python of its own environment."""
+    python = os.environ.get("DAGSTER_PYTHON")
+    if not python:
+        pytest.skip("DAGSTER_PYTHON does not name a Python that has dagster")
+    schedule = _schedule(workspace, cron)
+    text = export.export("dagster", [schedule], workspace.root, "/bin/true")["planning_dagster.py"]
+    (workspace.root / "planning_dagster.py").write_text(text)
+    out = subprocess.run([python, "-c", LOADED], cwd=workspace.root, capture_output=True, text=True)
+    assert out.returncode == 0 and "True RUNNING" in out.stdout, out.stderr[-600:]
+    start = dt.datetime(2026, 10, 23, 12, tzinfo=UTC)
+    assert json.loads(out.stdout.splitlines()[-1]) == [slot.timestamp() for slot in schedule.next(start, 5)]
+
+
+def test_what_dagster_cannot_read_becomes_every_day_and_run_due_decides(workspace):
+    text = export.export("dagster", [_schedule(workspace, "0 9 LW * *")], workspace.root, "planning")
+    assert "cron_schedule='0 9 * * *'" in text["planning_dagster.py"]
 
 
 def test_the_command_lists_and_explains(workspace):
