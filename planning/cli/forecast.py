@@ -21,7 +21,7 @@ def read_levels(text: str) -> tuple[float, ...]:
 @click.command()
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("--horizon", required=True, type=int, help="Periods to forecast.")
-@click.option("--freq", required=True, help="D, W, W-SUN, MS, ME, QS, QE, YS or YE.")
+@click.option("--freq", required=True, help="D, W, W-SUN, MS, ME, QS, QE, YS, YE, or 4-4-5.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help=".csv or .parquet; a folder for a folder.")
 @click.option("--levels", default="80,95", show_default=True, help="Per cents of outcomes the intervals hold.")
 @click.option("--by", metavar="KEYS", help="Key columns in place of unique_id, such as state,region: coherent results.")

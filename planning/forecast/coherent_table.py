@@ -74,6 +74,8 @@ def coherent(
     table, frequency = check_history(
         pd.DataFrame({"unique_id": cells, "ds": history["ds"], "y": history["y"]}), freq, label=label, rows=rows
     )
+    if frequency.unit == "P":
+        raise UsageError(f"--freq {frequency.alias} serves single series. With --by sum to months first (--freq MS).")
     checked = history[keys].astype("str").assign(unique_id=cells, ds=table["ds"], y=table["y"].to_numpy())
     known = checked.groupby("unique_id")["y"].transform("count") > 0
     checked = checked[known.to_numpy()]

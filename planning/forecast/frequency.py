@@ -11,19 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planning import calendar
 from planning.errors import UsageError, did_you_mean
 
 DAY = np.timedelta64(1, "D")
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-SEASONS = {"D": 7, "W": 52, "M": 12, "Q": 4, "Y": 1}
-NAMES = {"D": "daily", "W": "weekly", "M": "monthly", "Q": "quarterly", "Y": "yearly"}
-ALIASES = ("D", "W", "W-MON", "W-SUN", "MS", "ME", "QS", "QE", "YS", "YE")
+SEASONS = {"D": 7, "W": 52, "M": 12, "Q": 4, "Y": 1, "P": 12}
+NAMES = {"D": "daily", "W": "weekly", "M": "monthly", "Q": "quarterly", "Y": "yearly", "P": "4-4-5 periods"}
+PATTERN = "4-4-5"
+ALIASES = ("D", "W", "W-MON", "W-SUN", "MS", "ME", "QS", "QE", "YS", "YE", PATTERN)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """A frequency: `unit` D, W, M, Q or Y; `anchor` a weekday (0 Monday) or month (0 January); `end` of period."""
+    """A frequency: `unit` D, W, M, Q, Y, or P (4-4-5 periods); `anchor` a weekday (0 Monday) or month (0 January).
+
+    end: periods are dated by their last day. Of fiscal periods the anchor is the month their year starts in.
+    """
 
     alias: str
     unit: str
@@ -47,6 +52,10 @@ class Frequency:
             return days.astype(np.int64)
         if self.unit == "W":
             return (days.astype(np.int64) + 3 - (self.anchor or 0)) // 7
+        if self.unit == "P":
+            known, back = np.unique(days, return_inverse=True)
+            named = [calendar.named_month(day, self.anchor + 1, PATTERN) for day in known.tolist()]
+            return np.array(named, dtype="datetime64[M]").astype(np.int64)[back]
         return (days.astype("datetime64[M]").astype(np.int64) - self._phase()) // self.months
 
     def _phase(self) -> int:
@@ -63,6 +72,12 @@ class Frequency:
             return ordinal.astype("datetime64[D]")
         if self.unit == "W":
             return (ordinal * 7 - 3 + (self.anchor or 0)).astype("datetime64[D]")
+        if self.unit == "P":
+            known, back = np.unique(ordinal, return_inverse=True)
+            months = known.astype("datetime64[M]").astype("datetime64[D]").tolist()
+            periods = [calendar.period_named(month, self.anchor + 1, PATTERN) for month in months]
+            days = [period.end if self.end else period.start for period in periods]
+            return np.array(days, dtype="datetime64[D]")[back].reshape(ordinal.shape)
         month = ordinal * self.months + self._phase()
         if self.end:
             return (month + self.months).astype("datetime64[M]").astype("datetime64[D]") - DAY
@@ -76,10 +91,13 @@ class Frequency:
 def parse(alias: str, dates: np.ndarray | None = None) -> Frequency:
     """Reads a frequency: D, W, W-SUN..., MS, ME, QS, QS-FEB, QE..., YS, YE (M, Q, Y, A mean the form the dates have).
 
-    A plain W takes the weekday and a plain QS, QE, YS, YE the months of `dates` (most frequent). Raises UsageError for
+    4-4-5 (4-4-5-APR for a year starting in April) are fiscal periods of whole weeks, dated by first or last day. A
+    plain W takes the weekday and a plain QS, QE, YS, YE the months of `dates` (most frequent). Raises UsageError for
     an unknown one.
     """
     text = str(alias).strip().upper()
+    if text.startswith(PATTERN):
+        return _fiscal(text, dates)
     found = re.fullmatch(r"(D|W|M|MS|ME|Q|QS|QE|Y|YS|YE|A|AS|AE)(?:-([A-Z]{3}))?", text)
     if not found or (found[1] in {"D", "M", "MS", "ME"} and found[2]):
         known = ", ".join(ALIASES)
@@ -106,6 +124,17 @@ def parse(alias: str, dates: np.ndarray | None = None) -> Frequency:
     return Frequency(f"{unit}{'E' if end else 'S'}" + (f"-{named}" if named else ""), unit, anchor, end)
 
 
+def _fiscal(text: str, dates: np.ndarray | None) -> Frequency:
+    """Returns the frequency of 4-4-5 periods; dated by their last day where that is what the dates are."""
+    named = text[len(PATTERN) :].removeprefix("-") or MONTHS[0]
+    if named not in MONTHS:
+        raise UsageError(f"frequency '{text}' is not known: '{named}' is none of {', '.join(MONTHS)}.")
+    alias = PATTERN if named == MONTHS[0] else f"{PATTERN}-{named}"
+    first, last = (Frequency(alias, "P", MONTHS.index(named), end) for end in (False, True))
+    by_end = dates is not None and len(dates) > 0 and last.fits(dates).mean() > first.fits(dates).mean()
+    return last if by_end else first
+
+
 def whole_periods(own: Frequency, freq: str, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the dates of the periods of a coarser `freq` that lie wholly in `count` periods of `own` from `first` on.
 
@@ -113,6 +142,8 @@ def whole_periods(own: Frequency, freq: str, first: int, count: int) -> tuple[np
     UsageError where `freq` is not coarser.
     """
     coarse = parse(freq)
+    if own.unit == "P":
+        raise UsageError(f"{own.alias} periods are no parts of calendar periods: leave out the sums to {freq}.")
     if coarse.months <= own.months:
         raise UsageError(f"{NAMES[own.unit]} steps cannot be added up to {freq}. Name a coarser frequency, such as YS.")
     number = coarse.ordinal(own.date(np.arange(first - 1, first + count + 1)))
@@ -153,5 +184,7 @@ def looks_like(dates: np.ndarray) -> str | None:
         smallest = int(months.min()) if len(months) else 1
         return {0: None}.get(smallest, ("Y" if smallest % 12 == 0 else "Q" if smallest % 3 == 0 else "M") + mark)
     if len(np.unique(_weekday(days))) == 1:
-        return f"W-{WEEKDAYS[int(_weekday(days)[0])]}"
+        fiscal = (_fiscal(f"{PATTERN}-{month}", days) for month in (MONTHS if np.diff(days).min() >= 28 * DAY else ()))
+        found = next((one.alias for one in fiscal if len(days) > 6 and one.fits(days).all()), None)
+        return found or f"W-{WEEKDAYS[int(_weekday(days)[0])]}"
     return "D" if step == 1 else None

@@ -11,7 +11,10 @@ from made_sales import sales
 
 from planning import calendar
 from planning.config.models import Settings
-from planning.forecast import workdays
+from planning.errors import DataError, UsageError
+from planning.forecast import forecast, workdays
+from planning.forecast.coherent_table import coherent
+from planning.forecast.frequency import parse, whole_periods
 from planning.forecast.history import Fiscal, history_of
 from planning.forecast.outlook import look_ahead
 
@@ -71,3 +74,34 @@ def test_working_days_are_counted_in_the_periods_and_used():
     period = calendar.period_named(dt.date(2026, 12, 1), 1, "4-4-5")
     assert days == workdays.between("DE", *(np.array([d], "datetime64[D]") for d in (period.start, period.end)))[0]
     assert look.joint.mean[0].sum() == pytest.approx(table["amount"].sum() / 313 * 52, rel=0.03)  # 313 weeks of history
+
+
+def periods(start: int = 4, end: bool = False) -> pd.DataFrame:
+    """Returns two series of 100 a week, dated by the first or last day of 4-4-5 periods."""
+    rows = []
+    for year in range(2018, 2026):
+        for period in calendar.fiscal_periods(year, start, "4-4-5"):
+            weeks = ((period.end - period.start).days + 1) / 7
+            rows += [(name, pd.Timestamp(period.end if end else period.start), 100.0 * weeks) for name in ("A", "B")]
+    return pd.DataFrame(rows, columns=["unique_id", "ds", "y"])
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_series_of_fiscal_periods_are_forecast_at_their_dates(end):
+    made = forecast(periods(end=end), horizon=13, freq="4-4-5-APR").query("unique_id == 'A'").set_index("ds")["mean"]
+    ahead = [*calendar.fiscal_periods(2026, 4, "4-4-5"), calendar.fiscal_periods(2027, 4, "4-4-5")[0]]
+    assert list(made.index) == [pd.Timestamp(period.end if end else period.start) for period in ahead]
+    assert made.iloc[2] > 1.15 * made.iloc[1] and made.sum() == pytest.approx(5600, rel=0.03)
+
+
+def test_fiscal_periods_that_do_not_fit_say_which_they_look_like():
+    with pytest.raises(DataError, match="look like 4-4-5-APR"):
+        forecast(periods(), horizon=3, freq="MS")
+    with pytest.raises(DataError, match="look like 4-4-5-APR"):
+        forecast(periods(), horizon=3, freq="4-4-5")
+    with pytest.raises(UsageError, match="'XXX' is none of JAN"):
+        forecast(periods(), horizon=3, freq="4-4-5-XXX")
+    with pytest.raises(UsageError, match="serves single series"):
+        coherent(periods().assign(region="N"), by=["region", "unique_id"], horizon=3, freq="4-4-5-APR")
+    with pytest.raises(UsageError, match="no parts of calendar periods"):
+        whole_periods(parse("4-4-5"), "QS", 600, 12)
