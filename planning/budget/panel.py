@@ -26,9 +26,8 @@ class Panel:
 
     x : (R, L, T) spend a period; y : (R, N) outcome; seen : (R, N) bool; gather : (N, T) or None, rows add the shares
     of spend periods in each outcome period; base : (R, N, P); size : (R,) usual outcome; current : (R, L) recent mean
-    spend;
-    present : (R, L) cells named in the table; learn : (R, L) cells whose spend varies enough; reasons : text per (R,
-    L).
+    spend; present : (R, L) cells named in the table; learn : (R, L) cells whose spend varies enough; reasons : text
+    per (R, L).
     """
 
     regions: list[str]

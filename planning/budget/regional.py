@@ -31,10 +31,9 @@ class RegionalBudget:
     """A budget proposal, or why there is none (``refused`` lists the reasons).
 
     cells : region, line, now, proposed, change, return_at_margin, return_lo, return_hi, verdict, evidence, reason (a
-    year);
-    lines : the same per line; curves : line, multiple, spend, margin, lo, hi; frontier : multiple, budget, margin,
-    lo, hi, marginal_return; returns : what the latest year's spend brought back (see `effects.past_returns`); figures
-    : plain numbers.
+    year); lines : the same per line; curves : line, multiple, spend, margin, lo, hi; frontier : multiple, budget,
+    margin, lo, hi, marginal_return; returns : what the latest year's spend brought back (see `effects.past_returns`);
+    figures : plain numbers.
     """
 
     refused: list[str] = field(default_factory=list)

@@ -25,8 +25,8 @@ class PilotPlan:
 
     proposals : line, regions, count, length, effect, smallest, power, cost, placebos, basis (expected or break-even);
     best : the cheapest readable proposal of each line, else the one with the most power; readings : one row a
-    finished pilot;
-    learned : line, before and after width of its 90 % interval; figures : plain numbers of the headline.
+    finished pilot; learned : line, before and after width of its 90 % interval; figures : plain numbers of the
+    headline.
     """
 
     refused: list[str] = field(default_factory=list)

@@ -30,12 +30,10 @@ def audit(
     """Which fields may be called causes of winning, and what is wrong with the table?
 
     deals: one row a deal, any columns. outcome, won: the outcome's column and the value of a won deal; `lost` its
-    lost ones.
-    families: field → family and known_at; without it every field is judged by its data and name only.
+    lost ones. families: field → family and known_at; without it every field is judged by its data and name only.
 
     Returns one row a finding: `severity` (fault, refused, warning, note), `field`, `rule`, `evidence`, `action`,
-    `rows`.
-    Raises UsageError for a missing column or won value.
+    `rows`. Raises UsageError for a missing column or won value.
     """
     prepared = prepare(deals, outcome=outcome, won=won, lost=lost)
     table = None if families is None else as_families(families)

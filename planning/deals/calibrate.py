@@ -1,9 +1,8 @@
 """Family shares with intervals that hold: posterior draws, a parametric bootstrap, and a test for "no weight at all".
 
 The estimand: Var(contribution of the family) ÷ Σ over families of the same, contributions in log-odds over the deals
-at hand.
-The bootstrap draws a truth from the posterior, simulates what such data would have shown, refits including the group
-variances, and so learns the estimator's own spread. It is run on the normal equations: data simulated from
+at hand. The bootstrap draws a truth from the posterior, simulates what such data would have shown, refits including
+the group variances, and so learns the estimator's own spread. It is run on the normal equations: data simulated from
 coefficients b give X'W z ~ N(G b, G), so a refit costs columns³ and not deals x columns².
 
 With few deals shares are noisy, and the largest is largest partly by luck. So effects (standard deviations of a
@@ -57,8 +56,7 @@ def family_shares(fit: Fit, codes: np.ndarray, *, refits: int = 60, seed: int = 
 
 
 def column_covariance(fit: Fit, codes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per family its column numbers and the covariance of those columns over (a sample of at most 60,000 of) "
-    "the deals."""
+    """Per family its column numbers and their covariance over the deals (a sample of at most 60,000 of them)."""
     most = int(min(60_000, max(3_000, 2e10 / fit.design.width**2)))
     if len(codes) > most:
         codes = codes[np.random.default_rng(1).choice(len(codes), most, replace=False)]
@@ -219,8 +217,7 @@ def confounding_band(
     share: np.ndarray, low: np.ndarray, high: np.ndarray, delta: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Widens each interval for an unrecorded cause: a family's effect (sd of its contribution) may be over- or
-    understated
-    by `delta` times the effect of the strongest family; shares then follow. Contains the interval."""
+    understated by `delta` times the effect of the strongest family; shares then follow. Contains the interval."""
     strongest = np.sqrt(share.max()) if len(share) else 0.0
 
     def moved(edge: np.ndarray, sign: int) -> np.ndarray:

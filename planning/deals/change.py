@@ -16,10 +16,9 @@ def period_change(result: FamilyWeights, dates: pd.Series, split: pd.Timestamp, 
     """Why did the win rate change from before `split` to after it?
 
     dates: by deal_id (closing or creation). Rows: each family (its mean contribution moved, times the mean slope of
-    the win
-    rate), `mix` (the spread of deals changed), `unexplained` (what no recorded field saw), and `total`; `points` are
-    win rate
-    differences (0.02 = 2 points) with 90 % intervals over deals and model; the rows sum to the total exactly.
+    the win rate), `mix` (the spread of deals changed), `unexplained` (what no recorded field saw), and `total`;
+    `points` are win rate differences (0.02 = 2 points) with 90 % intervals over deals and model; the rows sum to the
+    total exactly.
     """
     parts, after, known = _two_periods(result, dates, split)
     won = result.prepared.won[known]

@@ -166,12 +166,10 @@ def build_design(
 def with_sorting(design: Design, codes: np.ndarray, parts: np.ndarray) -> Design:
     """Lets the people, accounts and other large classes depend on the deals they were given.
 
-    A random effect assumes that good and bad deals are spread evenly over its levels. Where able people get
-    better-fitting
-    deals that hides part of their skill in product fit. So each level's mean contribution of every *other* family
-    becomes a
-    column of the class (Mundlak's device): the other families are then identified within a person's own deals.
-    `parts` (n, fields) are the contributions of a first fit.
+    A random effect assumes that good and bad deals are spread evenly over its levels. Where able people get better
+    fitting deals that hides part of their skill in product fit. So each level's mean contribution of every *other*
+    family becomes a column of the class (Mundlak's device): the other families are then identified within a person's
+    own deals. `parts` (n, fields) are the contributions of a first fit.
     """
     terms = []
     for number, term in enumerate(design.terms):
@@ -300,8 +298,7 @@ def _bends(slope: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
 
 
 def _spline(x: np.ndarray, knots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A basis over `x` that is straight beyond the outer knots, and the integral of its second derivatives' "
-    "products."""
+    """A basis over `x`, straight beyond the outer knots, and the integral of its second derivatives' products."""
     if len(knots) < 4:
         knots = np.linspace(x.min(), x.max() + 1e-9, 4)
     grid = np.linspace(knots[0], knots[-1], 200)

@@ -33,8 +33,7 @@ BLOCKS, FIRST, MEMORY = 10, 5, 4
 
 @dataclass(frozen=True)
 class Grading:
-    """`grades`: promise and record per grade; `over_time` the same per period; `leads` a row a lead; scores; "
-    "findings."""
+    """`grades`: promise and record per grade; `over_time` the same by period; `leads`: a row each; scores; findings."""
 
     grades: pd.DataFrame
     over_time: pd.DataFrame

@@ -3,8 +3,8 @@
     P(would have won | lost) = (p' - p) ÷ (1 - p)
 
 p is the model's chance as the deal was, p' with the lever moved by one standard deviation, at most to the 90th
-percentile
-seen. It is a probability for sums and rankings: no single deal is ever said to have been winnable for sure.
+percentile seen. It is a probability for sums and rankings: no single deal is ever said to have been winnable for
+sure.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def counterfactual(
 ) -> Counterfactual:
     """How likely had each lost deal been won with one lever moved, and how many wins is that in sum?
 
-    levers: field → +1/"up" or -1/"down", the direction a person can move it. step: in standard deviations.
-    limit: quantile of the range seen that no lever goes beyond.
+    levers: field → +1/"up" or -1/"down", the direction a person can move it. step: in standard deviations. limit:
+    quantile of the range seen that no lever goes beyond.
 
-    `deals`: `chance` is P(would have won | lost) with `lo90, hi90`; `distance` the move in standard deviations, 0 where
-    the deal is at the limit already; `seen_share` the share of closed deals at least as far along. `totals`: `lever,
-    deals,
-    expected_wins, lo90, hi90`. Raises UsageError for a refused model or a lever that is no number of the model.
+    `deals`: `chance` is P(would have won | lost) with `lo90, hi90`; `distance` the move in standard deviations, 0
+    where the deal is at the limit already; `seen_share` the share of closed deals at least as far along. `totals`:
+    `lever, deals, expected_wins, lo90, hi90`. Raises UsageError for a refused model or a lever that is no number of
+    the model.
     """
     if result.model is None or result.codes is None:
         raise UsageError("these data carry no model: " + "; ".join(result.summary["reasons"]))

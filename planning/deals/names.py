@@ -1,8 +1,7 @@
 """What a field's name says, in English and Chinese: its family, and since when it can be known.
 
 The rules are data (`FAMILY_WORDS`, `CLOSING_WORDS`, ...): first match wins, from specific to general. A name never
-proves
-anything; it drafts a table that a person confirms, and it stops fields that are written after the fact.
+proves anything; it drafts a table that a person confirms, and it stops fields that are written after the fact.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ def reason_family(text: object) -> str:
 def written_against_model(result: FamilyWeights, reasons: pd.Series, *, near: int = 2) -> pd.DataFrame:
     """How often does the family a rep names as the reason show in the deal's own data?
 
-    reasons: text by deal_id. A reason is borne out when its family is among the `near` that pulled the deal down most.
+    reasons: text by deal_id. A reason is borne out when its family is among the `near` that pulled the deal down
+    most.
 
     Returns one row a family named: `reason, deals, share, agrees, agree_share, no_sign, measured`; `agrees` counts
-    deals
-    whose data bear it out, `no_sign` those where that family did not pull down at all; both NaN where no field
+    deals whose data bear it out, `no_sign` those where that family did not pull down at all; both NaN where no field
     measures it.
     """
     parts = deal_contributions(result).set_index("deal_id").drop(columns="intercept")

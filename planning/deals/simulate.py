@@ -62,10 +62,8 @@ def simulate_deals(
     """Simulates `n` closed deals.
 
     `effect` is the sd of the log-odds, `sorting` how strongly good people get well-fitting deals, `correlation`
-    between the
-    families' latent drivers, `confounder` the strength of an unrecorded cause that also moves product fit,
-    `interaction`
-    that of product x skill.
+    between the families' latent drivers, `confounder` the strength of an unrecorded cause that also moves product
+    fit, `interaction` that of product x skill.
     """
     rng = np.random.default_rng(seed)
     common = rng.standard_normal(n)

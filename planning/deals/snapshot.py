@@ -1,10 +1,9 @@
 """One row a deal as it was known at a chosen moment, rebuilt from the stage history; nothing later gets in.
 
-`snapshot(deals, history, stage="Proposal")`: amount, owner and probability are those of the moment the deal entered the
-stage; stages passed and days used are counted up to then only. A deal is judged after the same follow-up time as every
-other, so that young cohorts don't look worse: one that has not had its time yet is left out, one that was still open
-when
-its time was up counts as open.
+`snapshot(deals, history, stage="Proposal")`: amount, owner and probability are those of the moment the deal entered
+the stage; stages passed and days used are counted up to then only. A deal is judged after the same follow-up time as
+every other, so that young cohorts don't look worse: one that has not had its time yet is left out, one that was still
+open when its time was up counts as open.
 """
 
 from __future__ import annotations

@@ -186,8 +186,7 @@ def _chance_and_weight(eta: np.ndarray, doubt: np.ndarray | float) -> tuple[np.n
 def _normal_with_class(
     design: Design, codes: np.ndarray, won: np.ndarray, b: np.ndarray, covariance: np.ndarray | None
 ) -> Normal:
-    """The same sums where one class has many levels: its columns are never written out, each deal has just one "
-    "of them."""
+    """The same sums where one class has many levels: its columns are never written out, each deal has just one."""
     big, p = design.big, design.width
     rest = np.r_[0 : big.start, big.stop : p]
     place, column_of = design.big_columns

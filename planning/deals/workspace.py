@@ -177,8 +177,7 @@ def _known_of(found: pd.DataFrame, by_id: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class LeadGrades:
-    """The grading (None with `reason` when it was refused), the open leads graded, and the time every lead was "
-    "given."""
+    """The grading (None with `reason` when refused), the open leads graded, and the time every lead was given."""
 
     grading: Grading | None
     open_leads: pd.DataFrame
