@@ -62,8 +62,9 @@ def allocate(
     current = cells["current"].to_numpy(float)
     total = round(float(current.sum()) if total is None else float(total), 2)
     checked = read_bounds(bounds, cells, bounds_file)
-    rules = make_rules(cells, checked, total, move_limit=move_limit, fixed=_committed(cells, fixed))
-    hard = rules if move_limit is None else make_rules(cells, checked, total, move_limit=None, fixed=rules.held)
+    committed = _committed(cells, fixed)
+    rules = make_rules(cells, checked, total, move_limit=move_limit, fixed=committed)
+    hard = rules if move_limit is None else make_rules(cells, checked, total, move_limit=None, fixed=committed)
     draws, informed = response.draws, response.informed
     curves = AllCells(draws, informed, len(cells), margin)
     lo, hi = rules.lo, np.minimum(rules.hi, total + rules.lo)
@@ -171,8 +172,9 @@ def _in_lots(curves: AllCells, solution: Solution, total: float, lot: float, lo,
         raise UsageError(f"the lot is {lot:g}; give an amount of at least 0.01, such as 500.")
     if (rules.least > 0).any() or not rules.groups.disjoint:
         raise UsageError("whole lots do not go together with min_lot or with rules for crossing sums. Use one of them.")
-    informed, x = curves.informed, solution.x.copy()
-    rest = round(total - (x.sum() - x[informed].sum()), 6)
+    movable, x = ~rules.held[curves.informed], solution.x.copy()
+    at = curves.informed[movable]
+    rest = round(total - (x.sum() - x[at].sum()), 6)
     below = np.floor(rest / lot + 1e-9) * lot
     if abs(rest - below) > 0.005 and rest < total:
         kept = total - rest
@@ -180,12 +182,11 @@ def _in_lots(curves: AllCells, solution: Solution, total: float, lot: float, lo,
             f"cells that stay as they are take {kept:,.2f}; what is left of {total:,.2f} is no multiple of the lot "
             f"{lot:,.2f}. Take a total of {kept + below:,.2f} or {kept + below + lot:,.2f}."
         )
-    low, high = np.ceil(lo[informed] / lot - 1e-9) * lot, np.floor(hi[informed] / lot + 1e-9) * lot
-    table = curves.table(
-        _placed(lo, informed, np.minimum(low, high)), _placed(hi, informed, np.maximum(low, high) + lot)
-    )
-    groups = _informed_groups(rules, x, informed)
-    x[informed] = solve_grouped_lots(table, rest, lot, low, high, groups, rules.words) * lot
+    low, high = np.ceil(lo[at] / lot - 1e-9) * lot, np.floor(hi[at] / lot + 1e-9) * lot
+    table = curves.table(_placed(lo, at, np.minimum(low, high)), _placed(hi, at, np.maximum(low, high) + lot))
+    groups = _informed_groups(rules, x, at)
+    table = table.take(np.flatnonzero(movable))
+    x[at] = solve_grouped_lots(table, rest, lot, low, high, groups, rules.words) * lot
     return Solution(x, solution.price, solution.group_prices, solution.kkt_spread, solution.dual_gap)
 
 
@@ -283,7 +284,9 @@ def untold(summary: dict) -> list[str]:
     told = []
     chance = summary["gain_probability"]
     if chance is not None and chance < SURE:
-        told.append(f"cannot tell: whether the split is better than today's (chance {chance:.0%})")
+        unsure = f"cannot tell: whether the split is better than today's proportions (chance {chance:.0%})"
+        worse = f"the limits force a split that brings less than today's proportions (chance of more {chance:.0%})"
+        told.append(unsure if chance > 1 - SURE else worse)
     for one in summary["lines"]:
         better = one["chance_better"]
         if better is None:

@@ -95,31 +95,47 @@ def make_rules(
             caps.append(most)
             words.append(said(rule))
     groups = Groups(np.array(members).reshape(len(members), count), np.array(floors), np.array(caps))
-    held = (cells["draw"].to_numpy() < 0) | stays
-    if fixed is not None:
-        held = held | fixed
+    committed = stays if fixed is None else stays | fixed
+    held = (cells["draw"].to_numpy() < 0) | committed
+    yielding = held & ~committed
     limits, own_limit = _moves(current, floor, cap, held, move_limit)
     lo, hi = limits
     notes: list[str] = []
     blocked = violated(cells, lo, hi, groups, words, total, floor, cap, own_limit, held)
-    if blocked and held.any():
+    if blocked and yielding.any():
         spread = _moves(current * _ratio(current, total), floor, cap, np.zeros(count, bool), move_limit)[0]
-        loose_lo, loose_hi = np.where(held, spread[0], lo), np.where(held, spread[1], hi)
+        loose_lo, loose_hi = np.where(yielding, spread[0], lo), np.where(yielding, spread[1], hi)
         if not violated(cells, loose_lo, loose_hi, groups, words, total, floor, cap, own_limit, held):
             if words:
-                at = _moved_least(lo, hi, loose_lo, loose_hi, held, total, groups)
-                lo, hi = np.where(held, at, lo), np.where(held, at, hi)
+                at = _moved_least(lo, hi, loose_lo, loose_hi, yielding, total, groups)
+                lo, hi = np.where(yielding, at, lo), np.where(yielding, at, hi)
             else:
-                lo, hi = _least_loose(lo, hi, loose_lo, loose_hi, held, total)
+                lo, hi = _least_loose(lo, hi, loose_lo, loose_hi, yielding, total)
             notes.append("cells without evidence could not all stay as they are; they share the rest in proportion")
             blocked = ""
     if blocked:
         raise DataError(blocked)
+    lo, hi = _with_lots(cells, lo, hi, lot, floor, cap, held)
     # Where nothing is not allowed, nothing-or-the-lot is simply a floor; where the lot is out of reach, only nothing
     # is left.
     lo = np.where((lo > 0) & (lo < lot) & (hi >= lot) & ~held, lot, lo)
     hi = np.where((lo == 0) & (hi < lot) & ~held, 0.0, hi)
     return Rules(lo, hi, groups, words, held, notes, np.where(held | (lo > 0), 0.0, lot))
+
+
+def _with_lots(cells, lo, hi, lot, floor, cap, held):
+    """Open the move limit of cells that may take nothing or their lot and lie between both; a floor that a lot cannot
+    meet is an error."""
+    asked = (lot > 0) & ~held
+    clash = np.flatnonzero(asked & (floor > 0) & (cap < lot))
+    if len(clash):
+        i = int(clash[0])
+        raise DataError(
+            f"{cells['region'].iloc[i]}/{cells['line'].iloc[i]}: at least {floor[i]:,.2f} is asked, at most "
+            f"{cap[i]:,.2f} allowed, and nothing or at least {lot[i]:,.2f}. Raise the max, or lower min_lot."
+        )
+    between = asked & (lo > 0) & (hi < lot)
+    return np.where(between & (floor == 0), 0.0, lo), np.where(between & (cap >= lot), lot, hi)
 
 
 def _ratio(current: np.ndarray, total: float) -> float:
@@ -242,14 +258,21 @@ def _by_program(lo, hi, groups: Groups, words, total) -> str:
     limits = [("min", g) for g in range(len(words)) if groups.floor[g] > 0]
     limits += [("max", g) for g in range(len(words)) if np.isfinite(groups.cap[g])]
 
-    def feasible(kept) -> bool:
+    def missing(kept) -> float:
+        """Return by how much each of the rules would have to give way for all to hold."""
+        if not kept:
+            return 0.0
         rows = [-1.0 * groups.member[g] if kind == "min" else 1.0 * groups.member[g] for kind, g in kept]
         right = [-groups.floor[g] if kind == "min" else groups.cap[g] for kind, g in kept]
         result = linprog(
-            np.zeros(len(lo)), A_ub=np.array(rows) if rows else None, b_ub=np.array(right) + 0.005 if rows else None,
-            A_eq=np.ones((1, len(lo))), b_eq=[total], bounds=list(zip(lo, top, strict=True)), method="highs",
+            np.append(np.zeros(len(lo)), 1.0), A_ub=np.column_stack([rows, -np.ones(len(kept))]), b_ub=right,
+            A_eq=np.append(np.ones(len(lo)), 0.0)[None], b_eq=[total],
+            bounds=[*zip(lo, top, strict=True), (0, None)], method="highs",
         )  # fmt: skip
-        return result.status == 0
+        return float(result.fun) if result.status == 0 else np.inf
+
+    def feasible(kept) -> bool:
+        return missing(kept) <= 0.005
 
     if feasible(limits):
         return ""
@@ -261,4 +284,9 @@ def _by_program(lo, hi, groups: Groups, words, total) -> str:
     named = [f"{kind} {(groups.floor if kind == 'min' else groups.cap)[g]:,.2f} for {words[g]}" for kind, g in kept]
     least = sum(groups.floor[g] for kind, g in kept if kind == "min")
     over = f" Their floors add up to {least:,.2f}, {least - total:,.2f} over the total." if least > total else ""
-    return f"these rules cannot hold together with the total {total:,.2f}: {'; '.join(named)}.{over} Relax one of them."
+    short = missing(kept)
+    apart = f" They miss each other and the limits of single cells by {short:,.2f}." if np.isfinite(short) else ""
+    return (
+        f"these rules cannot hold together with the total {total:,.2f}: {'; '.join(named)}.{over or apart} "
+        "Relax one of them, or widen --move-limit."
+    )

@@ -204,6 +204,40 @@ def test_a_held_cell_gives_way_only_as_far_as_the_sums_need():
         assert "could not all stay" in result.notes[0]
 
 
+def test_lots_leave_commitments_as_they_are():
+    response = fitted(np.random.default_rng(2), 3, 2)
+    current = response.cells["current"].to_numpy()
+    fixed = pd.DataFrame({"region": ["R0"], "line": ["L1"]})
+    total = round(current[1] + current[-1] + 5.0 * round((current.sum() - current[1] - current[-1]) / 5.0), 2)
+    table = allocate(response, total, fixed=fixed, lot=5.0).table
+    lots = table["allocated"].drop(index=[1, 5]) / 5.0
+    assert table["allocated"].iloc[1] == pytest.approx(current[1]) and np.allclose(lots, lots.round())
+    with pytest.raises(DataError, match="is no multiple of the lot"):
+        allocate(response, total + 1.0, fixed=fixed, lot=5.0)
+
+
+def test_nothing_or_the_lot_wins_over_the_move_limit():
+    response = fitted(np.random.default_rng(3), 3, 1)
+    response.cells["current"] = [100.0, 300.0, 50.0]
+    bounds = pd.DataFrame({"region": ["R0"], "line": ["L0"], "min": [np.nan], "max": [np.nan], "min_lot": [160.0]})
+    taken = allocate(response, 450.0, bounds=bounds, move_limit=0.5).table["allocated"].iloc[0]
+    assert taken == 0 or taken >= 160.0
+    capped = allocate(response, 450.0, bounds=bounds.assign(max=120.0), move_limit=None)
+    assert capped.table["allocated"].iloc[0] == 0.0
+    with pytest.raises(DataError, match="nothing or at least 160"):
+        allocate(response, 450.0, bounds=bounds.assign(min=130.0, max=140.0), move_limit=None)
+
+
+def test_rules_that_miss_each_other_say_by_how_much():
+    response = fitted(np.random.default_rng(4), 2, 2)
+    response.cells["current"] = [100.0, 100.0, 100.0, 100.0]
+    bounds = pd.DataFrame({"region": ["R0", ""], "line": ["", "L0"], "min": [260.0, np.nan], "max": [np.nan, 60.0]})
+    fixed = pd.DataFrame({"region": [""], "line": ["L1"]})
+    # The commitments take 200 and L0 at most 60: 140 of 400 stay unspent, whatever R0 gets; a commitment never yields.
+    with pytest.raises(DataError, match=r"400.00: max 60.00 for L0. They miss .* by 140.00"):
+        allocate(response, 400.0, bounds=bounds, move_limit=None, fixed=fixed)
+
+
 def test_lots_that_no_group_can_hold_are_named():
     curves = Curves(np.ones(3), np.ones(3))
     groups = Groups(np.array([[True, True, False]]), np.array([0.0]), np.array([4.0]))
