@@ -28,7 +28,7 @@ CURVE_MULTIPLES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5
 
 @dataclass
 class RegionalBudget:
-    """A budget proposal, or why there is none (``refused`` lists the reasons).
+    """A budget proposal, or why there is none (``refused`` lists the reasons; ``impossible``: limits, not evidence).
 
     cells : region, line, now, proposed, change, return_at_margin, return_lo, return_hi, verdict, evidence, reason (a
     year); lines : the same per line; curves : line, multiple, spend, margin, lo, hi; frontier : multiple, budget,
@@ -44,6 +44,7 @@ class RegionalBudget:
     frontier: pd.DataFrame = field(default_factory=pd.DataFrame)
     returns: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: dict = field(default_factory=dict)
+    impossible: bool = False
     warnings: list[Fault] = field(default_factory=list)
 
 
@@ -132,17 +133,20 @@ def regional_budget(
             seed=seed,
             files={"outcome": "sales", "judged": "judged_response"},
         )
-        rate = margin if margin is not None else recorded if recorded is not None else 1.0
-        bounds, fixed = bounds_of(spend_lines, response)
-        total = float(response.cells["current"].sum()) * (1 + change)
-        result = allocate(
-            response, total, bounds=bounds, move_limit=move_limit, margin=rate, fixed=fixed, bounds_file="spend_lines"
-        )
     except DataError as error:
         return RegionalBudget(refused=str(error).splitlines(), warnings=error.faults)
     if not len(response.informed):
         reasons = [f"{line}: no variation, pilot or judged curve" for line in response.lines["line"]]
         return RegionalBudget(refused=reasons, warnings=response.warnings)
+    rate = margin if margin is not None else recorded if recorded is not None else 1.0
+    bounds, fixed = bounds_of(spend_lines, response)
+    total = float(response.cells["current"].sum()) * (1 + change)
+    try:
+        result = allocate(
+            response, total, bounds=bounds, move_limit=move_limit, margin=rate, fixed=fixed, bounds_file="spend_lines"
+        )
+    except DataError as error:
+        return RegionalBudget(refused=str(error).splitlines(), impossible=True, warnings=response.warnings)
     return _yearly(result, recorded is not None or margin is not None)
 
 
@@ -177,7 +181,7 @@ def _yearly(result: Allocation, profit: bool) -> RegionalBudget:
         frontier,
         past_returns(response, margin=summary["margin"], periods=int(round(year))),
         figures,
-        response.warnings,
+        warnings=response.warnings,
     )
 
 

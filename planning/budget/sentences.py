@@ -137,9 +137,11 @@ def certificate(figures: dict) -> str:
     )
 
 
-def refusal(reasons: list[str]) -> tuple[str, str]:
-    """Return headline and lede when the tables cannot say where the budget works."""
+def refusal(reasons: list[str], *, impossible: bool = False) -> tuple[str, str]:
+    """Return headline and lede when the tables cannot say where the budget works, or no split keeps all limits."""
     head = _("These tables cannot tell where the budget works.")
+    if impossible:
+        head = _("No split of this budget keeps all its limits.")
     return head, reasons[0] if reasons else ""
 
 
@@ -151,9 +153,9 @@ def no_spend() -> str:
     )
 
 
-def refused_question() -> str:
+def refused_question(*, impossible: bool = False) -> str:
     """Return the question a refusal leaves open; each reason answers what is wanted."""
-    return _("Where does the budget work?")
+    return _("Which limit has to give way?") if impossible else _("Where does the budget work?")
 
 
 def no_evidence(line: str, reason: str) -> tuple[str, str]:

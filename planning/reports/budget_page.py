@@ -19,7 +19,7 @@ from planning.language import money, percent
 def show_answer(step: Any, budget: RegionalBudget, currency: str) -> Any:
     """Says the answer with its key numbers, or that the tables cannot tell."""
     if budget.refused:
-        return step.refuse(*sentences.refusal(budget.refused))
+        return step.refuse(*sentences.refusal(budget.refused, impossible=budget.impossible))
     figures, words = budget.figures, sentences.labels()
     step.number("budget", figures["budget"], label=words["budget"], text=money(figures["budget"], currency), lead=True)
     step.number(
@@ -165,7 +165,7 @@ def show_target(step: Any, budget: RegionalBudget, currency: str) -> Any:
 def show_limits(step: Any, budget: RegionalBudget) -> Any:
     """Says what the data cannot tell about which line, and what was left out of the fit."""
     for reason in budget.refused[:6]:
-        step.cannot_tell(sentences.refused_question(), reason)
+        step.cannot_tell(sentences.refused_question(impossible=budget.impossible), reason)
     if budget.refused:
         return None
     response = budget.allocation.response

@@ -67,6 +67,13 @@ def test_without_a_spend_table_the_answer_says_what_to_supply():
         assert "没有历史支出表" in pilot_plan(None, sales).refused[0]
 
 
+def test_a_budget_outside_its_limits_is_said_to_be_that():
+    world, sales = company()
+    refused = regional_budget(world.spend, sales, change=0.6)
+    assert refused.impossible and "cannot be spent" in refused.refused[0]
+    assert sentences.refusal(refused.refused, impossible=True)[0].startswith("No split of this budget")
+
+
 def test_nothing_but_constant_tools_is_a_refusal():
     world, sales = company()
     flat = world.spend.assign(amount=100.0)
