@@ -43,8 +43,8 @@ def command(
     \b
     planning run annual_plan
     planning run demand_forecast -p language=zh
-    planning run annual_plan -p annual_targets.year=2027 --jobs 2
-    planning run demand_forecast --each region
+    planning run annual_plan -p annual_targets.amount=125000000 --jobs 2
+    planning run demand_forecast --each language=en,zh
     """
     from planning.runs import launch, progress
 

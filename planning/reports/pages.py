@@ -21,6 +21,8 @@ from planning.reports.record import Run, Step
 MOST_NUMBERS, MOST_INPUTS = 4, 4
 MOST_BYTES = 250_000
 _UNIT = re.compile(r"^(.*?\d)((?:\u202f|\u00a0)?(?:%|bn|m|k)|[\u4e00-\u9fff]+)$")
+_HEIGHT = re.compile(r'viewBox="0 0 [\d.]+ ([\d.]+)"')
+LOW_CHART = 310  # a narrow drawing up to this height stands beside its sentence on paper
 _LONG = 12
 
 
@@ -127,7 +129,9 @@ def chart_of(step: Step, name: str) -> dict[str, Any] | None:
         if not text.startswith("<svg ") or "<script" in text.lower():
             return None
         drawings[size] = Markup(text.replace("<svg ", f'<svg class="{shown}" ', 1))
-    return {"kind": "chart", "title": entry.get("title", ""), **drawings}
+    box = _HEIGHT.search(drawings["narrow"])
+    low = bool(box) and float(box[1]) <= LOW_CHART
+    return {"kind": "chart", "title": entry.get("title", ""), "low": low, **drawings}
 
 
 def key_numbers(manifest: dict[str, Any]) -> list[dict[str, Any]]:
