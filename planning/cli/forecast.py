@@ -74,7 +74,8 @@ def command(source, horizon, freq, out, levels, by, spec, sums, drivers, holiday
     elif drivers or holidays:
         from planning.forecast.driven_table import driven_file
 
-        result = driven_file(source, drivers, out, clean=clean, jobs=jobs, **known, **options)
+        options |= {"clean": clean, "global_model": global_model, "jobs": jobs}
+        result = driven_file(source, drivers, out, **known, **options)
     else:
         from planning.forecast import parts
 

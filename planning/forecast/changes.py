@@ -29,7 +29,7 @@ from planning.forecast.outlook import Outlook, node_history, outlook, year_month
 from planning.forecast.snapshots import Snapshot
 
 PARTS = ("method", "revised", "sales_since", "drivers", "adjustments", "fixed")
-SMALL = 5e-5  # share of the forecast below which a part is not shown
+SMALL = 3e-4  # share of the forecast below which a part is not shown
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def driven_file(
     levels: Sequence[float] = (80, 95),
     fill: str = "missing",
     clean: bool = True,
+    global_model: bool = True,
     jobs: int | None = None,
     holidays: dict[str, str] | None = None,
     other: Path | None = None,
@@ -45,7 +46,7 @@ def driven_file(
         history, ahead, changed = known_days(history, ahead, changed, holidays, **options)
     driven = forecast_with_drivers(
         history, ahead, horizon=horizon, freq=freq, levels=levels, fill=fill,
-        clean=clean, jobs=jobs, label=label, rows=rows,
+        clean=clean, global_model=global_model, jobs=jobs, label=label, rows=rows,
     )  # fmt: skip
     beside = {out.with_name(f"{out.stem}.effects.csv"): driven.effects}
     if changed is not None:

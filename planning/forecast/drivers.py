@@ -34,7 +34,7 @@ from planning.forecast.table import check_options, check_reach, empty_frame, wit
 
 ID, DS, Y = "unique_id", "ds", "y"
 TOLD = 1.645  # standard errors from zero at which an effect counts as told
-JUDGED_SERIES = 48
+JUDGED_SERIES = 36
 ROUNDS = 2
 _NAMED = 3
 _Z80 = 1.2816
@@ -91,6 +91,7 @@ def forecast_with_drivers(
     use: Literal["auto", "always"] = "auto",
     fill: str = "missing",
     clean: bool = True,
+    global_model: bool = True,
     jobs: int | None = None,
     label: str = "history",
     rows: np.ndarray | None = None,
@@ -105,7 +106,7 @@ def forecast_with_drivers(
     """
     from planning.forecast.checks import check_history
 
-    options = check_options(horizon, levels, fill, clean, jobs)
+    options = check_options(horizon, levels, fill, clean, jobs, global_model)
     lost = [name for name in (ID, DS, Y) if name not in history.columns]
     if lost:
         check_history(history, freq, label=label, rows=rows)
