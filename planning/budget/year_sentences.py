@@ -25,6 +25,8 @@ def labels() -> dict[str, str]:
         "share": _("May move"), "moved": _("Moves"), "gain": _("Gains a year"),
         "of_possible": _("Of what a free new split gains"), "options": _("What small moves obtain"),
         "moves": _("What moves"), "quarters": _("Quarters"),
+        "sheet_people": _("People needed"), "sheet_material": _("Material needed"), "sheet_cash": _("Cash needed"),
+        "sheet_changes": _("Changes"),
     }  # fmt: skip
 
 

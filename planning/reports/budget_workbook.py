@@ -66,14 +66,15 @@ def _sheets(
     sheets = [
         (words["line"], worded(budget.lines.drop(columns=["chance", "follows_demand"]))),
         (sentences.labels()["cells"], worded(budget.cells.drop(columns="reason"))),
-        (words["quarters"], table), (words["rows"], rows), (words["people"], year.people),
-        (words["material"], year.material),
+        (words["quarters"], table), (words["rows"], rows), (words["sheet_people"], year.people),
+        (words["sheet_material"], year.material),
     ]  # fmt: skip
     if len(year.cash):
         cash = year.cash.assign(quarter=year.cash["quarter"].map(year_sentences.quarter_words()))
-        sheets.append((words["cash"], cash))
+        sheets.append((words["sheet_cash"], cash))
     if len(changes):
-        sheets.append((words["changes"], changes.assign(level=changes["level"].map(year_sentences.level_words()))))
+        levels = changes["level"].map(year_sentences.level_words())
+        sheets.append((words["sheet_changes"], changes.assign(level=levels)))
     return [(title, frame) for title, frame in sheets if len(frame)]
 
 
