@@ -7,6 +7,7 @@ at once.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 
 import click
@@ -75,4 +76,26 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A name in Chinese must print on a terminal that declares ASCII rather than end the run.
             stream.reconfigure(errors="backslashreplace")
-    group(prog_name="planning")
+    try:
+        code = group(prog_name="planning", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        code = error.exit_code
+    except click.Abort:
+        print("error: stopped by the keyboard.", file=sys.stderr)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(error: click.ClickException) -> str:
+    """A mistake in the words of a command as one line with the nearest right word and where the words stand."""
+    text = " ".join(error.format_message().split())
+    of = getattr(getattr(error, "param", None), "type", None)
+    said = re.search(r"'([^']*)' is not one of", text)
+    if isinstance(of, click.Choice) and said:
+        text += did_you_mean(said[1], of.choices)
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "planning"
+    return text if "--help" in text else f"{text} See '{path} --help'."

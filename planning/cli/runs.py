@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from planning.cli import common
-from planning.errors import UsageError
+from planning.errors import UsageError, did_you_mean
 
 
 @click.command(short_help="List the runs.")
@@ -33,7 +33,12 @@ def command(flow: str | None, status: str | None, limit: int, prune: bool, keep:
         return
     known = ("ok", "failed", "timeout", "died", "cancelled", "interrupted", "lost", "missed", "skipped")
     if status is not None and status not in known:
-        raise UsageError(f"--status {status}: is not a status. It is one of: {', '.join(known)}.")
+        hint = did_you_mean(status, known)
+        raise UsageError(f"--status {status}: is not a status.{hint} It is one of: {', '.join(known)}.")
+    flows = registry.flows(reports)
+    if flow is not None and flow not in flows:
+        hint = did_you_mean(flow, flows)
+        raise UsageError(f"--flow {flow}: has no run.{hint} Runs are of: {', '.join(flows) or 'nothing yet'}.")
     rows = []
     for record in registry.runs(reports, flow=flow, status=status):
         rows.append(housekeeping.line(record))

@@ -28,6 +28,11 @@ def folders(reports: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.name, reverse=True)
 
 
+def flows(reports: Path) -> list[str]:
+    """Returns the names of flows and notebooks that have runs."""
+    return [path.name for path in _flows(reports)]
+
+
 def _flows(reports: Path) -> list[Path]:
     if not reports.is_dir():
         return []
