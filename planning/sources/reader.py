@@ -128,6 +128,9 @@ def _require(raw: RawTable, required: Sequence[str]) -> None:
             found = f"no column '{name}'. It has: {listed}"
             fix = did_you_mean(name, columns).strip() or f"Name one of them {name}."
             raw.faults.append(Fault(raw.label, None, None, found, fix))
+        elif (again := f"{name} (2)") in columns and not raw.frame[name].equals(raw.frame[again]):
+            found = "the column stands twice, with different values"
+            raw.faults.append(Fault(raw.label, None, name, found, "Keep the one that is meant, or rename the other."))
     if raw.faults:
         raise DataError(faults=raw.faults)
 

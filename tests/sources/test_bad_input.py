@@ -213,3 +213,14 @@ def test_memory_stays_within_three_times_a_large_file(what, tmp_path):
     )  # fmt: skip
     libraries = 40_000_000  # what is imported on the way; a file of 300 MB stays within three times with them
     assert int(done.stdout) < 3 * (tmp_path / "sales.csv").stat().st_size + libraries
+
+
+@pytest.mark.parametrize(("second", "fault"), [("7", True), ("5", False)])
+def test_a_required_column_that_stands_twice_is_a_fault_when_the_two_differ(tmp_path, second, fault):
+    path = tmp_path / "t.csv"
+    path.write_text(f"unique_id,ds,y,y\na,2024-01-01,5,{second}\n")
+    if fault:
+        with pytest.raises(DataError, match="column y: the column stands twice, with different values"):
+            read_frame(path, required=("unique_id", "ds", "y"))
+    else:
+        assert read_frame(path, required=("unique_id", "ds", "y"))["y"].tolist() == [5]
