@@ -41,7 +41,11 @@ def trigger(found: object) -> str:
     kind, _colon, name = str(found or "").partition(":")
     if kind == "schedule":
         return _("the schedule {name}").format(name=name)
-    return {"hand": _("a person"), "resume": _("a person, resuming")}.get(kind, str(found or ""))
+    known = {
+        "hand": _("a person"), "resume": _("a person, resuming"), "notebook": _("a person in JupyterLab"),
+        "notebook jobs": _("the Notebook Jobs panel"), "fan-out": _("a person, one run for each value"),
+    }  # fmt: skip
+    return known.get(kind, str(found or ""))
 
 
 def duration(seconds: float | None) -> str:

@@ -163,6 +163,24 @@ def test_paper_leaves_out_buttons_and_links_that_only_a_screen_has(open_page):
     assert page.locator("h1").is_visible()
 
 
+def test_on_paper_a_low_chart_stands_beside_its_sentence_with_type_that_can_be_read(open_page):
+    page = open_page(RUN + "deal_postmortem.html", width=680)
+    page.emulate_media(media="print")
+    part = page.locator(".part:has(.low)").first
+    claim, drawing = part.locator(".claim").bounding_box(), part.locator(".low > .on-phone").bounding_box()
+    assert drawing["x"] > claim["x"] + claim["width"] and drawing["y"] < claim["y"] + claim["height"]
+    assert drawing["height"] <= 310 and not part.locator(".low > .on-page").is_visible()
+    size = "document.querySelector('.low > .on-phone text').getBoundingClientRect().height"
+    assert page.evaluate(size) >= 8
+
+
+def test_the_code_of_an_executed_notebook_is_folded(open_page):
+    page = open_page(RUN + "plan_summary.notebook.html", script=False)
+    assert page.locator(".cells details").count() == 1 and not page.locator(".cells pre").first.is_visible()
+    page.locator(".cells summary").first.click()
+    assert "b = '<b>'" in page.locator(".cells pre").first.inner_text()
+
+
 def test_the_gallery_sifts_by_state_flow_date_and_words(open_page):
     page = open_page("index.html")
     output = page.locator("form.sift output")
