@@ -35,7 +35,7 @@ def market_view(plan: Plan, market: pd.DataFrame | None, panel: Panel) -> pd.Dat
             inside &= (plan.cells[key] == str(name)).to_numpy()
         if not inside.any():
             continue
-        view = _ahead(part, year)
+        view = _ahead(_rows(part), year)
         errors += _past_errors(part, names, keys, panel)
         rows.append([*names, float(plan.cells["expected"].to_numpy()[inside].sum()), view])
     if not rows:
@@ -49,33 +49,39 @@ def market_view(plan: Plan, market: pd.DataFrame | None, panel: Panel) -> pd.Dat
     return out.sort_values("difference", key=abs, ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _ahead(part: pd.DataFrame, year: int) -> float:
-    """Returns potential x share of `year`: as stated, else carried forward from what is known before it."""
-    known = part[(part["year"] <= year) & part["potential"].gt(0)]
-    share = part[(part["year"] < year) & part["share"].notna()]["share"]
-    if known.empty or share.empty:
+def _ahead(part: list[tuple[int, float, float]], year: int) -> float:
+    """Returns potential x share of `year`: as stated, else carried forward from what is known before it.
+
+    part: (year, potential, share) of one place, oldest first; NaN where one is not known.
+    """
+    known = [(at, potential) for at, potential, _share in part if at <= year and potential > 0]
+    shares = [share for at, _potential, share in part if at < year and share == share]
+    if not known or not shares:
         return float("nan")
-    last = known.iloc[-1]
+    last, potential = known[-1]
     growth = 1.0
-    if len(known) > 1 and last["year"] < year:
-        before = known.iloc[-2]
-        growth = float(
-            np.clip((last["potential"] / before["potential"]) ** (1 / (last["year"] - before["year"])), 0.7, 1.4)
-        )
-    return float(last["potential"] * growth ** (year - last["year"]) * share.iloc[-1])
+    if len(known) > 1 and last < year:
+        before, smaller = known[-2]
+        growth = float(np.clip((potential / smaller) ** (1 / max(last - before, 1)), 0.7, 1.4))
+    return float(potential * growth ** (year - last) * shares[-1])
+
+
+def _rows(part: pd.DataFrame) -> list[tuple[int, float, float]]:
+    numbers = part[["potential", "share"]].to_numpy(dtype=float, na_value=np.nan)
+    return [(int(year), *pair) for year, pair in zip(part["year"], numbers.tolist(), strict=True)]
 
 
 def _past_errors(part: pd.DataFrame, names: tuple, keys: list[str], panel: Panel) -> list[float]:
     inside = np.ones(len(panel.cells), dtype=bool)
     for key, name in zip(keys, names):
         inside &= (panel.cells[key] == str(name)).to_numpy()
-    errors = []
-    for year in part["year"].unique()[2:]:
+    errors, lines = [], _rows(part)
+    for year in list(dict.fromkeys(line[0] for line in lines))[2:]:
         start = pd.Timestamp(year, 1, 1)
         if start + pd.DateOffset(months=11) > panel.months[-1]:
             continue
         actual = float(panel.year_total(start)[inside].sum())
-        view = _ahead(part[part["year"] < year], int(year))
+        view = _ahead([line for line in lines if line[0] < year], year)
         if actual > 0 and np.isfinite(view) and view > 0:
             errors.append(actual / view - 1)
     return errors
