@@ -116,8 +116,9 @@ def of_outlook(
 ) -> WhatIf | None:  # fmt: skip
     """Returns what a scenario of `driver_plan`, other prices, or other promotions would change; None if none is asked.
 
-    price_change: 0.02 = 2 % above the path in all months ahead; promotion_change: 0.1 = a tenth of the time more (never
-    below none or above all of it). Raises UsageError for an unknown scenario.
+    price_change: 0.02 = 2 % above the path in all months ahead; promotion_change: 0.1 = a tenth of the time more, -0.1 =
+    less, taken off the months that have promotions (never below none or above all of the time). Raises UsageError for an
+    unknown scenario.
     """
     scenario = scenario or ""
     if look.refused or not (scenario or price_change or promotion_change):
@@ -137,10 +138,18 @@ def of_outlook(
         if name == "price_index":
             x[:, :, j] *= 1 + price_change
         if name == "promotion":
-            x[:, :, j] = np.clip(x[:, :, j] + promotion_change, 0.0, 1.0)
+            x[:, :, j] = _promoted(x[:, :, j], promotion_change)
     steps = np.flatnonzero(driven.joint.periods.isin(year_months(look.year, look.start_month)))
     moved = np.abs(driven.values(x) - driven.ahead).max(axis=(0, 1)) > 1e-12
     asked = {"price_index": price_change, "promotion": promotion_change}
     idle = [name for j, name in enumerate(driven.names) if moved[j] and name not in driven.kept]
     idle += [name for name, change in asked.items() if change and name not in driven.names]
     return WhatIf(scenario, price_change, promotion_change, changed(driven, x, steps), tuple(idle))
+
+
+def _promoted(share: np.ndarray, change: float) -> np.ndarray:
+    """Returns shares of the time on promotion (cells x months) with so much more of it, or less in proportion."""
+    if change >= 0:
+        return np.minimum(share + change, 1.0)
+    mean = share.mean(axis=1, keepdims=True)
+    return share * np.maximum(1 + change / np.where(mean > 0, mean, 1.0), 0.0)

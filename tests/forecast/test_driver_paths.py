@@ -61,6 +61,17 @@ def test_what_if_prices_rise_lowers_sales_by_the_effect_with_an_interval(look):
     assert driver_scenarios.of_outlook(look, table(), SETTINGS) is None
 
 
+def test_less_promotion_is_taken_off_the_months_that_have_it(look):
+    share = np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    less = driver_scenarios._promoted(share, -0.1)
+    assert np.allclose(less.mean(axis=1), [0.4, 0.0]) and less[0, 0] == 0 and less[0, 1] == 0.8
+    assert np.allclose(driver_scenarios._promoted(share, -0.9), 0.0)
+    assert np.allclose(driver_scenarios._promoted(share, 0.1), [[0.1, 1.0, 0.1, 1.0], [0.1] * 4])
+    asked = driver_scenarios.of_outlook(look, table(), SETTINGS, promotion_change=-0.25)
+    total = asked.table.iloc[0]
+    assert total["change"] / total["mean"] == pytest.approx(np.exp(-0.25 * PROMOTION) - 1, abs=0.01)
+
+
 def test_a_scenario_lies_over_the_plan_and_an_unknown_one_is_named(look):
     both = pd.concat([plan(price_index=1.10, promotion=0.5), plan(promotion=0.0).assign(scenario="none")])
     asked = driver_scenarios.of_outlook(look, table(), SETTINGS, plan=both, scenario="none")
