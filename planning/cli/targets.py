@@ -37,6 +37,7 @@ def command(**options: Any) -> None:
     currency = "EUR"
     by = ["region", "line"]
     target = { commit = 0.80, target = 0.55, stretch = 0.25 }
+    rates = { CHF = 1.05, USD = 0.92 }
     split = { method = "equal_probability" }
     bounds = [{ region = "North", min_growth = 0.0, max_growth = 0.25 }]
     lock = [{ region = "South", line = "Valves", amount = 150_000 }]

@@ -44,7 +44,9 @@ def next_steps(root: Path, settings: Any, run: dict[str, Any] | None) -> list[st
             missing=html.escape(what), command="<code>planning sample data/sample</code>"
         ))  # fmt: skip
     if run is None:
-        lines.append(_("Make the first plan: {command}.").format(command="<code>planning run annual_plan</code>"))
+        lines.append(_("Make the first plan: {command}, or {cell} in a cell of this notebook.").format(
+            command="<code>planning run annual_plan</code>", cell='<code>whatif.launch("annual_plan")</code>'
+        ))  # fmt: skip
         return lines
     if run["status"] != "ok":
         error = run.get("error") or {}
