@@ -116,9 +116,9 @@ def of_outlook(
 ) -> WhatIf | None:  # fmt: skip
     """Returns what a scenario of `driver_plan`, other prices, or other promotions would change; None if none is asked.
 
-    price_change: 0.02 = 2 % above the path in all months ahead; promotion_change: 0.1 = a tenth of the time more, -0.1 =
-    less, taken off the months that have promotions (never below none or above all of the time). Raises UsageError for an
-    unknown scenario.
+    price_change: 0.02 = 2 % above the path in all months ahead; promotion_change: 0.1 = a tenth of the time more, or
+    -0.1 = less, taken off the months that have promotions (never below none or above all of the time). Raises
+    UsageError for an unknown scenario.
     """
     scenario = scenario or ""
     if look.refused or not (scenario or price_change or promotion_change):
