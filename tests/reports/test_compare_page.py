@@ -59,4 +59,4 @@ def test_a_run_is_compared_with_the_last_good_one_of_its_kind(tmp_path, made):
     assert page_against_the_run_before(first) is None and page_against_the_run_before(failed) is None
     assert page_against_the_run_before(last).name == "diff-000002.html"
     assert 'href="diff-000002.html"' in pages.render_run(last).read_text(encoding="utf-8")
-    assert "diff-" not in pages.render_run(first).read_text(encoding="utf-8")
+    assert 'href="diff-' not in pages.render_run(first).read_text(encoding="utf-8")
