@@ -36,12 +36,11 @@ SMALL = 3e-4  # share of the forecast below which a part is not shown
 class Changes:
     """The change between two forecasts of the months both cover.
 
-    then: as-of day of the snapshot, made_at: when it was made. table: one row a node: `unique_id, level, then, now,
-    change`, one column a part, and `surprise`: what was sold since less what had been forecast for it.
+    then: as-of day of the snapshot. table: one row a node: `unique_id, level, then, now, change`, one column a part,
+    and `surprise`: what was sold since less what had been forecast for it.
     """
 
     then: pd.Timestamp
-    made_at: str
     first: pd.Timestamp
     last: pd.Timestamp
     table: pd.DataFrame
@@ -88,7 +87,7 @@ def since(snapshot: Snapshot, judged: Judged, look: Outlook) -> Changes | None:
     table["adjustments"] = (now["adjusted"] - now["statistical"]) - (kept["adjusted"] - kept["statistical"])
     table["fixed"] = (now["final"] - now["adjusted"]) - (kept["final"] - kept["adjusted"])
     table["surprise"] = _surprise(old, look.history, cells).reindex(ids).to_numpy()
-    return Changes(snapshot.as_of, snapshot.manifest.get("made_at", ""), common[0], common[-1], table)
+    return Changes(snapshot.as_of, common[0], common[-1], table)
 
 
 def bridge(found: Changes) -> pd.DataFrame:

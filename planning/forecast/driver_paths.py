@@ -48,7 +48,6 @@ class Paths:
     """
 
     ids: pd.Index
-    cells: pd.DataFrame
     months: pd.DatetimeIndex
     names: tuple[str, ...]
     how: tuple[str, ...]
@@ -149,7 +148,7 @@ def gather(
             taken, how, layers = [*taken, name], [*how, known], [*layers, layer]
     if not layers:
         return None
-    return Paths(ids, cells, months, tuple(taken), tuple(how), np.stack(layers, axis=2), tuple(thin))
+    return Paths(ids, months, tuple(taken), tuple(how), np.stack(layers, axis=2), tuple(thin))
 
 
 def _working_days(

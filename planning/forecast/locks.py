@@ -41,11 +41,6 @@ class Fixed:
     joint: JointForecast
     listed: pd.DataFrame
 
-    @property
-    def applied(self) -> pd.DataFrame:
-        """The locks that hold."""
-        return self.listed[self.listed["status"] == "applied"].reset_index(drop=True)
-
 
 def fix(
     joint: JointForecast,
