@@ -44,9 +44,9 @@ def command(spend, outcome, total, out, bounds, move_limit, pilots, judged, marg
     SPEND has period, region, line, amount. Each may be CSV, Parquet or .xlsx.
 
     \b
-    planning allocate spend.csv --outcome sales.csv --total 70000 --out split.csv
-    planning allocate spend.csv --outcome sales.csv --total 70000 --out split.csv --bounds bounds.csv --move-limit none
-    planning allocate spend.csv --outcome sales.csv --self-check
+    planning allocate data/sample/spend.csv --outcome data/sample/outcome.csv --total 100000 --out split.csv
+    planning allocate spend.csv --outcome outcome.csv --total 70000 --out b.csv --bounds bounds.csv --move-limit none
+    planning allocate data/sample/spend.csv --outcome data/sample/outcome.csv --self-check
     """
     if total is None and not self_check:
         raise UsageError("--total is missing. Give the budget per period of SPEND, such as --total 70000.")

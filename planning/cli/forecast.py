@@ -48,11 +48,13 @@ def command(source, horizon, freq, out, levels, by, spec, sums, drivers, holiday
     series. Other text columns with one value a series (region, line) tell which are alike: short ones borrow from them.
 
     \b
-    planning forecast sales.csv --horizon 12 --freq MS --out forecast.csv
+    planning sample data/sample     (writes data/sample/history.csv, to try these on)
+    planning forecast data/sample/history.csv --horizon 12 --freq MS --out forecast.csv
+    planning forecast data/sample/history.csv --horizon 12 --freq MS --out p.csv --by region,line,customer_type
     planning forecast parts/ --horizon 12 --freq MS --out forecasts/2026-11 --engine dask://scheduler:8786
-    planning forecast sales.csv --horizon 12 --freq MS --out forecast.csv --by region,line --spec "region; line"
-    planning forecast sales.csv --horizon 8 --freq W --out forecast.csv --drivers next_weeks.csv
-    planning forecast sales.csv --horizon 12 --freq MS --out forecast.csv --holidays DE-BY
+    planning forecast sales.csv --horizon 12 --freq MS --out p.csv --by region,line --spec "region; line"
+    planning forecast weekly.csv --horizon 8 --freq W --out forecast.csv --drivers next_weeks.csv
+    planning forecast data/sample/history.csv --horizon 12 --freq MS --out forecast.csv --holidays DE-BY
 
     A driver is used where past forecasts were better with it; forecast.effects.csv says what each is worth, and with
     --what-if forecast.whatif.csv what another path of the drivers would change.

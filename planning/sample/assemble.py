@@ -52,6 +52,7 @@ def _add_sales(company: Company, seed: int) -> dict:
     effect = media.weekly_effect(spend, response)
     parts = sales.panel(seed, events, effect)
     company["sales"], gaps, returns = sales.sales_table(seed, parts)
+    company["history"] = sales.history(company["sales"])
     company["spend"] = media.spend_table(spend)
     company["outcome"] = sales.weekly_outcome(seed, parts, effect)
     company["spend_lines"] = media.spend_lines(seed)

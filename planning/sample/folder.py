@@ -12,7 +12,7 @@ from planning.files import atomic_folder, sha256_file, write_json, write_table, 
 from planning.sample.assemble import generate
 
 TABLES = (
-    "sales", "deals", "stage_history", "accounts", "products", "people", "assignments", "spend", "outcome",
+    "sales", "history", "deals", "stage_history", "accounts", "products", "people", "assignments", "spend", "outcome",
     "spend_lines", "pilots", "judged_response", "market", "capacity", "adjustments", "locks", "driver_plan",
     "confirmations", "priorities", "targets",
 )  # fmt: skip

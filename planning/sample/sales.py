@@ -18,6 +18,7 @@ from planning.sample.company import (
     LINES,
     MARGIN_RATE,
     MONTHS,
+    RATES,
     REGION_GROWTH,
     REGION_SHARE,
     REGIONS,
@@ -169,6 +170,16 @@ def panel(seed: int, events: pd.DataFrame, effect: np.ndarray) -> dict:
     base *= (SALES_LAST_YEAR - media[:, -12:].sum()) / base[..., -12:].sum()
     share = base / base.sum(axis=(1, 2), keepdims=True)
     return {"base": base, "media": media, "total": base + share * media[:, None, None], "price": price, "promo": promo}
+
+
+def history(sales: pd.DataFrame) -> pd.DataFrame:
+    """Return the monthly sales in EUR, returns taken off, as `planning forecast` reads them."""
+    keys = ["region", "line", "customer_type"]
+    euros = sales.assign(y=sales["amount"] * sales["currency"].map(RATES))
+    table = euros.groupby([*keys, "ds"], as_index=False, sort=True)["y"].sum()
+    table["y"] = table["y"].round(2)
+    table.insert(0, "unique_id", table[keys].agg("/".join, axis=1))
+    return table[["unique_id", "ds", "y", *keys]]
 
 
 def weekly_outcome(seed: int, parts: dict, effect: np.ndarray) -> pd.DataFrame:

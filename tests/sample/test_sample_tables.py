@@ -11,7 +11,7 @@ from planning.sample.company import AS_OF, CURRENCY, CUSTOMER_TYPES, LINES, RATE
 
 FIELDS = Path(sample.__file__).parents[1] / "tables" / "fields"
 KEYS = {
-    "sales": ["ds", "region", "line", "customer_type"], "deals": ["deal_id"],
+    "sales": ["ds", "region", "line", "customer_type"], "history": ["unique_id", "ds"], "deals": ["deal_id"],
     "stage_history": ["deal_id", "stage", "entered_at"], "accounts": ["account_id"], "products": ["product_id"],
     "people": ["person_id"], "assignments": ["person_id", "region", "line", "customer_type"],
     "spend": ["period", "region", "line"], "outcome": ["period", "region"], "spend_lines": ["line"],
@@ -37,7 +37,7 @@ def test_keys_are_unique(company, name):
     assert not company[name].duplicated(KEYS[name]).any()
 
 
-@pytest.mark.parametrize("name", sorted(set(sample.TABLES) - {"outcome"}))
+@pytest.mark.parametrize("name", sorted(set(sample.TABLES) - {"history", "outcome"}))
 def test_tables_carry_the_documented_fields(company, name):
     fields = pd.read_csv(FIELDS / f"{name}.csv")
     missing = set(fields["name"]) - set(company[name].columns)
@@ -45,6 +45,14 @@ def test_tables_carry_the_documented_fields(company, name):
     assert missing <= left_out  # optional columns
     if name != "deals":  # deals carry features beside
         assert set(company[name].columns) <= set(fields["name"])
+
+
+def test_history_is_the_sales_in_euros(company):
+    history = company["history"]
+    assert list(history) == ["unique_id", "ds", "y", "region", "line", "customer_type"]
+    assert history["y"].sum() == pytest.approx(euros(company["sales"]).sum(), abs=0.005 * len(history))
+    row = history.iloc[-1]
+    assert row["unique_id"] == f"{row['region']}/{row['line']}/{row['customer_type']}"
 
 
 @pytest.mark.parametrize(
