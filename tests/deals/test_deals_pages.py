@@ -1,6 +1,7 @@
 """The pages of deals: every number a sentence says stands in a table, in both languages; refusals are full pages."""
 
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planning import config
+from planning import config, sample
 from planning.deals import workspace
 from planning.deals.families import parse_families
 from planning.errors import DataError
 from planning.language import day, month, use
 from planning.reports import deals_page, leads_page, library_page
 from planning.runs import emit
+from planning.sources import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 # Constants of the method, not results: the level of every interval, a coin flip, the chance from which
@@ -62,18 +64,24 @@ class After:
         return self.earlier[name]
 
 
-def sample_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    from planning.sources import read_table
-
-    settings = config.load(ROOT / "workbench.toml")
-    if not (ROOT / "data" / "sample" / "deals.csv").is_file():
-        pytest.skip("the sample company is not written: planning sample data/sample")
-    return read_table("deals", settings), read_table("stage_history", settings)
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    """A workspace with the sample company in it."""
+    root = tmp_path_factory.mktemp("workspace")
+    shutil.copy(ROOT / "workbench.toml", root)
+    (root / "data").mkdir()
+    sample.write(root / "data" / "sample")
+    return config.load(root / "workbench.toml")
 
 
 @pytest.fixture(scope="module")
-def mortem():
-    deals, stages = sample_tables()
+def tables(company):
+    return read_table("deals", company), read_table("stage_history", company)
+
+
+@pytest.fixture(scope="module")
+def mortem(tables):
+    deals, stages = tables
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     return workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), seed=20270101)
 
@@ -138,8 +146,8 @@ def test_every_number_of_the_post_mortem_is_in_a_table(mortem, tmp_path, languag
         assert missing_numbers(step) == []
 
 
-def test_the_truth_of_the_sample_lies_in_all_intervals(mortem):
-    path = ROOT / "data" / "sample" / "truth" / "family_weights.csv"
+def test_the_truth_of_the_sample_lies_in_all_intervals(mortem, company):
+    path = company.root / "data" / "sample" / "truth" / "family_weights.csv"
     truth = pd.read_csv(path).set_index("family")["share"]
     weights = mortem.result.weights.set_index("family")
     assert set(weights.index) == set(truth.index)
@@ -164,8 +172,8 @@ def test_every_number_of_the_library_is_in_a_table(mortem, tmp_path, language):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_number_of_the_lead_grades_is_in_a_table(tmp_path, language):
-    deals, _stages = sample_tables()
+def test_every_number_of_the_lead_grades_is_in_a_table(tables, tmp_path, language):
+    deals, _stages = tables
     families = workspace.at_creation(workspace.workspace_families(workspace.CANONICAL, list(deals.columns)))
     graded = workspace.grade_workspace(deals, families, pd.Timestamp("2026-12-31"))
     with use(language):
@@ -186,8 +194,8 @@ def test_the_library_without_weights_says_why():
     assert refused[0][0] == "No practice can be judged yet" and refused[0][1].startswith("These deals cannot say. ")
 
 
-def test_one_measured_family_is_refused_and_never_a_hundred_percent(tmp_path):
-    deals, stages = sample_tables()
+def test_one_measured_family_is_refused_and_never_a_hundred_percent(tables, tmp_path):
+    deals, stages = tables
     families = parse_families({
         "skill": {"fields": ["owner_id", "contacts", "response_hours"]},
         "known_at": {"owner_id": "creation", "contacts": "Proposal", "response_hours": "Qualified"},
@@ -201,8 +209,8 @@ def test_one_measured_family_is_refused_and_never_a_hundred_percent(tmp_path):
 
 
 @pytest.mark.parametrize(("outcome", "words"), [("won", "ended the same way"), ("open", "No deal is decided yet")])
-def test_tables_of_one_outcome_get_full_pages(tmp_path, outcome, words):
-    deals, stages = sample_tables()
+def test_tables_of_one_outcome_get_full_pages(tables, tmp_path, outcome, words):
+    deals, stages = tables
     deals = deals.assign(outcome=outcome, closed_date=deals["closed_date"] if outcome == "won" else pd.NaT)
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"))
@@ -213,8 +221,8 @@ def test_tables_of_one_outcome_get_full_pages(tmp_path, outcome, words):
     assert graded.grading is None and graded.reason
 
 
-def test_a_history_of_other_deals_is_an_error_that_names_both_ids():
-    deals, stages = sample_tables()
+def test_a_history_of_other_deals_is_an_error_that_names_both_ids(tables):
+    deals, stages = tables
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     other = deals.assign(deal_id=np.arange(1.0, len(deals) + 1))
     with pytest.raises(DataError, match="'D000001'.*'1.0'.*same ids"):
