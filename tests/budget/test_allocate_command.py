@@ -149,4 +149,5 @@ def test_two_currencies_over_both_tables_are_refused(folder):
 
 def test_help_has_a_runnable_example():
     result = run("--help")
-    assert result.exit_code == 0 and "planning allocate data/sample/spend.csv --outcome data/sample/outcome.csv" in result.output
+    assert result.exit_code == 0
+    assert "planning allocate data/sample/spend.csv --outcome data/sample/outcome.csv" in result.output
