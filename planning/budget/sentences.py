@@ -17,10 +17,10 @@ def answer(figures: dict, currency: str) -> str:
     """Return the headline: what moving money brings, or that today's split cannot be told from the best one."""
     budget = money(figures["budget"], currency)
     if figures["moved"] < 0.001 * figures["budget"] or figures["gain"] <= 0:
-        return _("We propose to leave the split of {budget} as it is.").format(budget=budget)
+        return _("We propose to leave the split of {budget} as it is").format(budget=budget)
     if figures["gain_probability"] < SURE:
-        return _("Today's split of {budget} cannot be told from a better one.").format(budget=budget)
-    return _("Moving {moved} of {budget} brings {gain} more {what} a year.").format(
+        return _("Today's split of {budget} cannot be told from a better one").format(budget=budget)
+    return _("Moving {moved} of {budget} brings {gain} more {what} a year").format(
         moved=money(figures["moved"], currency),
         budget=budget,
         gain=money(figures["gain"], currency),
@@ -226,7 +226,7 @@ def labels() -> dict[str, str]:
         "chance": _("Chance that it works better than elsewhere"),
         "budget": _("Budget a year"),
         "gain": _("Expected gain a year"),
-        "next": _("The next 10,000 return"),
+        "next": _("What the next 10 000 return"),
         "regret": _("Expected loss against perfect knowledge"),
         "margin": _("Return a year"),
         "marginal_return": _("Marginal return"),

@@ -71,7 +71,7 @@ def _step_page(run: Run, step: Step, sections: list[dict[str, Any]]) -> str:
     return site.render(
         "step.html.j2", f"{step.title}: {headline}" if headline else step.title,
         company=company_of(run, step), name=step.title, data_to=site.mast_date(as_of(run, step)), shape=step.shape,
-        state=words.state(step.status), headline=headline or words.broken(step),
+        state=words.state(step.status), headline=_unbroken(headline or words.broken(step)),
         lede=manifest.get("lede", "") if headline else words.kept(run), reuse=words.reuse(step),
         causes=words.causes(step), numbers=key_numbers(manifest) if headline else [],
         sections=sections,
@@ -90,7 +90,12 @@ def _sections(run: Run, step: Step) -> list[dict[str, Any]]:
 def _section(step: Step, section: dict[str, Any], currency: str) -> dict[str, Any]:
     items = [_item(step, item, currency) for item in section.get("items", [])]
     why = [line for line in str(section.get("why", "")).split("\n") if line.strip()]
-    return {"finding": section.get("finding", ""), "why": why, "items": [item for item in items if item]}
+    return {"finding": _unbroken(section.get("finding", "")), "why": why, "items": [item for item in items if item]}
+
+
+def _unbroken(text: str) -> str:
+    """Returns a heading in which no line ends between a sign and its currency (browsers break "+€1 m" there)."""
+    return re.sub(r"(?<=[+−])(?=[€$£¥])", "\u2060", text)
 
 
 def _shorter(sections: list[dict[str, Any]], cells: int) -> list[dict[str, Any]]:
