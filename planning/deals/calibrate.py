@@ -130,7 +130,7 @@ def _read(
     effects = centre + noise * rng.standard_normal((READINGS, len(sizes)))
     parts = np.maximum(effects, 1e-3 * centre.max() + 1e-12) ** 2
     parts /= parts.sum(axis=1, keepdims=True)
-    weight = _even_handed(parts)
+    weight = even_handed(parts)
     tail = (1 - LEVEL) / 2
     plain = drawn / np.maximum(drawn.sum(axis=1, keepdims=True), 1e-12)
     share = weight @ parts
@@ -140,7 +140,7 @@ def _read(
     return share, low, np.maximum(high, share)
 
 
-def _even_handed(parts: np.ndarray) -> np.ndarray:
+def even_handed(parts: np.ndarray) -> np.ndarray:
     """Weights (readings,) of the prior: Dirichlet shares of unknown evenness, per unit of effect and not of share."""
     count, logs = parts.shape[1], np.log(parts).sum(axis=1)
     each = np.stack([
