@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -288,3 +290,10 @@ def test_a_step_is_tried_again_for_the_causes_that_are_named(workspace, tmp_path
     assert "attempt 1 died" in record["steps"][0]["warnings"][0]
     workspace.notebook("wrong", "raise ValueError('no')")
     assert launch.start("wrong")["steps"][0]["attempts"] == 1
+
+
+def test_ids_of_one_second_sort_in_their_order():
+    moments = [dt.datetime(2027, 1, 8, 9, 30, 0, part, dt.UTC) for part in (0, 250, 90_000, 999_999)]
+    ids = [layout.new_run_id(moment) for moment in moments]
+    assert ids == sorted(ids) and all(re.fullmatch(r"20270108T093000Z-[0-9a-f]{6}", one) for one in ids)
+    assert len({layout.new_run_id(moments[0]) for _ in range(20)}) > 10
