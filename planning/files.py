@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import json
 import os
@@ -155,6 +156,11 @@ def has_versions(folder: str | Path, *ids: str) -> bool:
 def version_paths(folder: str | Path) -> list[Path]:
     """Returns the files of a folder's versions, oldest first."""
     return sorted((Path(folder) / "versions").glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def made_at(path: Path) -> str:
+    """Returns when a file was written, UTC: `2027-01-08T09:30:00Z`."""
+    return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_version(folder: str | Path, wanted: str | None = None) -> tuple[str, dict[str, Any]]:

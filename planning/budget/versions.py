@@ -10,7 +10,6 @@ A record carries no time stamp: the same inputs give the same bytes. When it was
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def versions(folder: str | Path) -> pd.DataFrame:
     now, rows = load(folder).plan_id, []
     for path in files.version_paths(folder):
         one = load(folder, path.stem)
-        made = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        made = files.made_at(path)
         rows.append(
             (one.plan_id, one.parent or "", one.plan_id == now, made, one.year, one.currency, one.total, one.cause,
              one.author)

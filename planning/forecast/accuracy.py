@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, UsageError, did_you_mean
-from planning.forecast.history import History, until
+from planning.forecast.history import History, as_of_day, until
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.outlook import node_history, outlook
 
@@ -53,7 +53,7 @@ def replay(
             joint = outlook(known, horizon)
         except DataError:
             break
-        adjusted, final = adjust(joint, known, _day(known)) if adjust else (joint, joint)
+        adjusted, final = adjust(joint, known, as_of_day(known)) if adjust else (joint, joint)
         parts.append(compare(joint, history, known, adjusted=adjusted, final=final))
         back += every
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
@@ -61,10 +61,6 @@ def replay(
 
 _COLUMNS = ["round", "unique_id", "level", "ds", "lag", "actual", "naive", "statistical", "adjusted",
             "final", "lo-80", "hi-80", "lo-95", "hi-95", "scale"]  # fmt: skip
-
-
-def _day(history: History) -> pd.Timestamp:
-    return (history.last + pd.offsets.MonthEnd(0)).normalize()
 
 
 def compare(
@@ -81,7 +77,7 @@ def compare(
     frame["level"] = np.repeat(joint.cells["level"].to_numpy(), len(joint.periods))
     frame["adjusted"] = (adjusted or joint).mean.ravel()
     frame["final"] = (final or adjusted or joint).mean.ravel()
-    frame["round"] = _day(known)
+    frame["round"] = as_of_day(known)
     frame["lag"] = np.tile(np.arange(1, len(joint.periods) + 1), len(joint.cells))
     actual = node_history(history, joint.cells)
     frame = frame.merge(actual, on=["unique_id", "ds"], how="left")

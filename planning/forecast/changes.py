@@ -22,7 +22,8 @@ import pandas as pd
 from planning.errors import DataError
 from planning.forecast import snapshots
 from planning.forecast.driver_scenarios import changed
-from planning.forecast.history import History, joined, until
+from planning.forecast.hierarchy import joined
+from planning.forecast.history import History, until
 from planning.forecast.joint_forecast import TOTAL
 from planning.forecast.judgement import Judged
 from planning.forecast.outlook import Outlook, node_history, outlook, year_months

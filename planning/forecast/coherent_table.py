@@ -28,6 +28,7 @@ from planning.files import atomic_path, write_table
 from planning.forecast import engine
 from planning.forecast.checks import check_history
 from planning.forecast.frequency import Frequency
+from planning.forecast.hierarchy import joined
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.table import NO_VALUE, Forecasts, check_options
 
@@ -121,8 +122,7 @@ def _named(history: pd.DataFrame, keys: list[str], label: str, rows: np.ndarray 
             faults.append(Fault(label, row, key, "is empty", "Give every row its key, such as 'other'."))
     if faults:
         raise DataError(faults=faults)
-    named = history[keys[0]].astype("str")
-    return named.str.cat([history[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
+    return joined(history, keys)
 
 
 def _with_zeros(table: pd.DataFrame, keys: list[str], frequency: Frequency) -> pd.DataFrame:
@@ -158,9 +158,7 @@ def by_cell(future: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Returns the drivers ahead with `unique_id` in place of the key columns, where they have them all."""
     if not all(key in future.columns for key in keys):
         return future
-    named = future[keys[0]].astype("str")
-    named = named.str.cat([future[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
-    return future.drop(columns=list(keys)).assign(unique_id=named)
+    return future.drop(columns=list(keys)).assign(unique_id=joined(future, keys))
 
 
 def _frame(joint: JointForecast, levels: Sequence[float]) -> pd.DataFrame:

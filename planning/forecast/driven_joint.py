@@ -22,6 +22,7 @@ from planning.forecast import effects as regression
 from planning.forecast.coherent import joint
 from planning.forecast.effects import Effects
 from planning.forecast.frequency import parse
+from planning.forecast.hierarchy import joined
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.panel import Panel
 
@@ -93,7 +94,7 @@ def joint_with_drivers(
     effect. Raises DataError for a missing driver value, naming the dates.
     """
     keys, names = list(keys), list(drivers)
-    table = history.assign(unique_id=_joined(history, keys))
+    table = history.assign(unique_id=joined(history, keys))
     found = judge(table, future, names, horizon, freq, use, held)
     kept = tuple(names[j] for j in found.kept)
     options = {"keys": keys, "horizon": horizon, "freq": freq, "spec": spec}
@@ -103,7 +104,7 @@ def joint_with_drivers(
         return DrivenJoint(plain, plain, found.listed, found.gain, tuple(names), (), nothing, nothing, found.logs)
     effects = found.effects.take(found.kept)
     still = joint(_removed(table, found.panel, found.x, effects), **options)
-    rows = pd.Index(found.panel.ids).get_indexer(_joined(still.cells[still.bottom], keys))
+    rows = pd.Index(found.panel.ids).get_indexer(joined(still.cells[still.bottom], keys))
     whole, relative = _put_back(still, rows, found.ahead, effects)
     ahead = np.where(rows[:, None, None] >= 0, found.ahead[rows], 0.0)
     return DrivenJoint(
@@ -150,11 +151,6 @@ def undriven(plain: JointForecast) -> DrivenJoint:
     nothing = np.zeros((int(plain.bottom.sum()), len(plain.periods), 0))
     listed = pd.DataFrame(columns=known_ahead.EFFECTS)
     return DrivenJoint(plain, plain, listed, float("nan"), (), (), nothing, nothing, np.zeros(0, dtype=bool))
-
-
-def _joined(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
-    named = frame[keys[0]].astype("str")
-    return named.str.cat([frame[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
 
 
 def _removed(table: pd.DataFrame, panel: Panel, x: np.ndarray, found: Effects) -> pd.DataFrame:

@@ -30,6 +30,7 @@ import pandas as pd
 from planning import calendar as calendars
 from planning.errors import DataError, UsageError, did_you_mean
 from planning.forecast import workdays
+from planning.forecast.hierarchy import joined
 
 NAMES = (workdays.COLUMN, "price_index", "promotion")
 AHEAD = 48  # months ahead a path is kept for
@@ -178,7 +179,7 @@ def _column(
     known = np.isfinite(value)
     if not known.any() or (name == workdays.COLUMN and rows.duplicated([*keys, "ds"]).any()):
         return layer, 0.0
-    cell = ids.get_indexer(_names(rows, keys))
+    cell = ids.get_indexer(joined(rows, keys))
     month = months.get_indexer(rows["ds"])
     use = known & (cell >= 0) & (month >= 0)
     weight = np.abs(np.nan_to_num(rows["y"].to_numpy(float)[use])) + 1e-9
@@ -187,11 +188,6 @@ def _column(
     np.add.at(size, (cell[use], month[use]), weight)
     np.divide(total, size, out=layer, where=size > 0)
     return layer, float(known.mean())
-
-
-def _names(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
-    named = frame[keys[0]].astype("str")
-    return named.str.cat([frame[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
 
 
 def _lay(

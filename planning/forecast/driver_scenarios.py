@@ -16,7 +16,8 @@ import pandas as pd
 
 from planning.errors import DataError, UsageError
 from planning.forecast.driven_joint import DrivenJoint
-from planning.forecast.history import history_from, joined
+from planning.forecast.hierarchy import joined
+from planning.forecast.history import history_from
 from planning.forecast.outlook import Outlook, year_months
 
 _Z80 = 1.2816

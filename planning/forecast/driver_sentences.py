@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from planning.forecast.sentences import gap, growth_text
+from planning.forecast.sentences import gap, growth_text, money_in
 from planning.language import _, interval, money, number, percent, signed
 
 USUAL_DAYS = 21.0  # working days of a month
@@ -119,7 +119,7 @@ def finding_unused() -> tuple[str, str]:
 def alt_parts(rows: pd.DataFrame, currency: str) -> str:
     """Returns the alt text of the bridge of growth."""
     listed = "; ".join(
-        f"{part_name(row.part)} {signed(row.change, formatter=lambda x: money(x, currency))}"
+        f"{part_name(row.part)} {signed(row.change, formatter=money_in(currency))}"
         for row in rows.itertuples()
     )
     return _("From last year to the plan year: {listed}.").format(listed=listed)
@@ -178,7 +178,7 @@ def what_if_asked(scenario: str, price: float, promotion: float) -> str:
 
 def finding_what_if(asked: str, total: Mapping[str, Any], year: int, currency: str) -> tuple[str, str]:
     """Returns headline and why of a what-if; asked: the change in words."""
-    change = signed(total["change"], formatter=lambda x: money(x, currency))
+    change = signed(total["change"], formatter=money_in(currency))
     head = _("With {asked}, {year} changes by {change}, to {changed}").format(
         asked=asked, year=year, change=change, changed=money(total["changed"], currency)
     )
@@ -192,7 +192,7 @@ def finding_what_if(asked: str, total: Mapping[str, Any], year: int, currency: s
 
 
 def _change(currency: str):
-    return lambda x: signed(x, formatter=lambda y: money(y, currency))
+    return lambda x: signed(x, formatter=money_in(currency))
 
 
 def what_if_idle(names: list[str]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from planning.forecast import workdays
-from planning.forecast.history import joined
+from planning.forecast.hierarchy import joined
 from planning.forecast.joint_forecast import TOTAL
 from planning.forecast.outlook import Outlook, year_months
 

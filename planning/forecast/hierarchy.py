@@ -54,6 +54,12 @@ class Hierarchy:
         return np.concatenate([self.summing @ flat, flat]).reshape(-1, *bottom.shape[1:])
 
 
+def joined(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
+    """Returns the keys joined by "/", the name of a cell."""
+    named = frame[keys[0]].astype("str")
+    return named.str.cat([frame[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
+
+
 def parse_spec(spec: str | Sequence[Sequence[str]] | None, keys: Sequence[str]) -> list[tuple[str, ...]]:
     """Returns the aggregate levels a spec such as `"state; purpose; state,purpose"` names, each in the order of `keys`.
 

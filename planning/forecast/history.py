@@ -27,6 +27,7 @@ from planning import calendar
 from planning.errors import DataError
 from planning.forecast import driver_paths, workdays
 from planning.forecast.driver_paths import Paths
+from planning.forecast.hierarchy import joined
 
 ENDED_AFTER = 12  # months without a sale from which a cell counts as ended
 STOPPED_AFTER = 3  # months missing at the end from which they count as months without sales, not as late rows
@@ -243,7 +244,6 @@ def _status(known: int, sold: np.ndarray, length: int) -> str:
     return "forecast" if known >= SHORTEST else "too_short"
 
 
-def joined(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
-    """Returns the keys joined by "/", the name of a cell."""
-    named = frame[keys[0]].astype("str")
-    return named.str.cat([frame[key].astype("str") for key in keys[1:]], sep="/") if len(keys) > 1 else named
+def as_of_day(history: History) -> pd.Timestamp:
+    """Returns the last day the history knows: the end of its last month."""
+    return (history.last + pd.offsets.MonthEnd(0)).normalize()

@@ -8,12 +8,8 @@ from typing import Any
 import pandas as pd
 
 from planning import language
-from planning.forecast.sentences import growth_text
+from planning.forecast.sentences import growth_text, money_in
 from planning.language import _, money, ngettext, signed
-
-
-def _money(currency: str):
-    return lambda x: money(x, currency)
 
 
 def status_text(status: str) -> str:
@@ -55,7 +51,7 @@ def finding_adjusted(statistical: float, adjusted: float, applied: int, year: in
         "{n} adjustments move {year} by {change} to {adjusted}",
         applied,
     ).format(
-        n=applied, year=year, change=signed(change, formatter=_money(currency)), adjusted=money(adjusted, currency)
+        n=applied, year=year, change=signed(change, formatter=money_in(currency)), adjusted=money(adjusted, currency)
     )
     return head, why
 
@@ -99,7 +95,7 @@ def finding_fixed(table: pd.DataFrame, currency: str) -> tuple[str, str]:
         len(table),
     ).format(
         n=len(table), amount=money(float(table["amount"].sum()), currency),
-        change=signed(change, formatter=_money(currency)),
+        change=signed(change, formatter=money_in(currency)),
     )  # fmt: skip
     return head, _(
         "The months and cells of a fixed figure add up to it; what is least sure of them moves most, and the others "
@@ -141,12 +137,12 @@ def finding_changes(total: Mapping[str, Any], then: Any, currency: str) -> tuple
         head = _("The forecast stands where it stood on {day}").format(day=day)
     else:
         head = _("Since {day} the forecast moved by {change}, to {now}").format(
-            day=day, change=signed(change, formatter=_money(currency)), now=money(total["now"], currency)
+            day=day, change=signed(change, formatter=money_in(currency)), now=money(total["now"], currency)
         )
     if pd.isna(total["surprise"]):
         return head, _("Both were made from sales up to the same month.")
     return head, _("Sold since, against what was forecast for those months: {surprise}.").format(
-        surprise=signed(total["surprise"], formatter=_money(currency))
+        surprise=signed(total["surprise"], formatter=money_in(currency))
     )
 
 
@@ -182,7 +178,7 @@ def change_headings() -> dict[str, str]:
 
 def alt_changes(labels: list[str], values: list[float], currency: str) -> str:
     """Returns the alt text of the change's parts."""
-    listed = "; ".join(f"{name} {signed(value, formatter=_money(currency))}" for name, value in zip(labels, values))
+    listed = "; ".join(f"{name} {signed(value, formatter=money_in(currency))}" for name, value in zip(labels, values))
     return _("Parts of the change: {listed}.").format(listed=listed)
 
 

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from planning.errors import DataError, UsageError
-from planning.forecast.history import History, history_from, joined
+from planning.forecast.hierarchy import joined
+from planning.forecast.history import History, history_from
 from planning.forecast.joint_forecast import TOTAL, JointForecast
 
 if TYPE_CHECKING:

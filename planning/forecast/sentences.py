@@ -7,7 +7,7 @@ made.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -18,7 +18,8 @@ from planning.language import _, interval, money, ngettext, percent, signed
 CLOSE = 0.005  # growth below this reads as "about as much as"
 
 
-def _money(currency: str):
+def money_in(currency: str) -> Callable[[float], str]:
+    """Returns how amounts of a currency are written."""
     return lambda x: money(x, currency)
 
 
@@ -60,7 +61,7 @@ def answer(total: Mapping[str, Any], year: int, last_year: int, currency: str) -
 def lede(total: Mapping[str, Any], currency: str, judged: Mapping[str, Any] | None) -> str:
     """Returns how sure the headline is, and how the method did in its last rounds."""
     first = _("The 80 % interval is {span}, as wide as forecasts of whole years were wrong before.").format(
-        span=interval(total["lo80"], total["hi80"], _money(currency))
+        span=interval(total["lo80"], total["hi80"], money_in(currency))
     )
     if not judged or not math.isfinite(judged["coverage_80"]):
         return first + gap() + _("The history is too short to say how well such forecasts did.")
@@ -81,7 +82,7 @@ def gap() -> str:
 
 def interval_text(row: Mapping[str, Any], currency: str) -> str:
     """Returns `80 % interval €118.1 m to €132.6 m`."""
-    return _("80 % interval {span}").format(span=interval(row["lo80"], row["hi80"], _money(currency)))
+    return _("80 % interval {span}").format(span=interval(row["lo80"], row["hi80"], money_in(currency)))
 
 
 def number_labels(year: int, last_year: int) -> dict[str, str]:

@@ -39,7 +39,7 @@ import pandas as pd
 from planning import files
 from planning.errors import DataError, UsageError
 from planning.forecast.accuracy import compare
-from planning.forecast.history import History
+from planning.forecast.history import History, as_of_day
 from planning.forecast.joint_forecast import JointForecast
 from planning.forecast.judgement import Judged
 
@@ -74,11 +74,6 @@ class Snapshot:
     def joint(self) -> JointForecast:
         """Returns the statistical joint forecast."""
         return JointForecast.load(self.path / "joint")
-
-
-def as_of_day(history: History) -> pd.Timestamp:
-    """Returns the last day the history knows: the end of its last month."""
-    return (history.last + pd.offsets.MonthEnd(0)).normalize()
 
 
 def frame_of(judged: Judged, history: History) -> pd.DataFrame:

@@ -11,7 +11,6 @@ A record carries no time stamp: the same inputs give the same bytes. When it was
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -175,7 +174,7 @@ def versions(folder: str | Path) -> pd.DataFrame:
     rows = []
     for path in files.version_paths(folder):
         version = load(folder, path.stem)
-        made = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        made = files.made_at(path)
         rows.append(
             [
                 version.plan_id,
