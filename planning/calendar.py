@@ -1,4 +1,4 @@
-"""Fiscal years and their periods: calendar months from any start, or the 4-4-5 pattern of weeks.
+"""Fiscal years and their periods (calendar months from any start, or the 4-4-5 pattern of weeks), public holidays.
 
 A period is a start date and a label. Under "calendar" the fiscal year that starts in month s is named by the year it
 ends in (the calendar year itself where s is 1). Under "4-4-5" a year is 52 or 53 whole weeks starting on Monday, in
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from planning.errors import UsageError
 
@@ -96,3 +97,15 @@ def period_named(month: dt.date, start_month: int = 1, pattern: str = "calendar"
     """
     year = month.year if start_month == 1 or month.month < start_month else month.year + 1
     return fiscal_periods(year, start_month, pattern)[(month.month - start_month) % 12]
+
+
+def public_holidays(code: str, years: range | None = None) -> Any:
+    """Returns the public holidays of a country ("DE") or one of its states ("DE-BY") as a mapping by day; without
+    `years` each year is added when it is asked for. None where there is no such country or state."""
+    import holidays  # late: the command line must start at once
+
+    country, _dash, part = code.partition("-")
+    try:
+        return holidays.country_holidays(country, subdiv=part or None, years=years)
+    except (NotImplementedError, KeyError):  # what the library raises for an unknown country and an unknown state
+        return None

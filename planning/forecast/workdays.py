@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from planning.calendar import public_holidays
 from planning.errors import ConfigError
 
 COLUMN = "working_days"
@@ -17,13 +18,9 @@ DAY = np.timedelta64(1, "D")
 @functools.lru_cache(maxsize=64)
 def _open(code: str, first: int, last: int) -> np.ndarray:
     """Returns how many working days lie before each day from 1 January of `first` to the end of `last`."""
-    import holidays
-
-    country, _sep, part = code.partition("-")
-    try:
-        closed = holidays.country_holidays(country, subdiv=part or None, years=range(first, last + 1))
-    except (NotImplementedError, KeyError) as error:
-        raise ConfigError(f"calendar: '{code}' names no country or state. Write one such as DE or DE-BY.") from error
+    closed = public_holidays(code, range(first, last + 1))
+    if closed is None:
+        raise ConfigError(f"calendar: '{code}' names no country or state. Write one such as DE or DE-BY.")
     days = np.arange(np.datetime64(f"{first}-01-01"), np.datetime64(f"{last + 1}-01-01"))
     worked = np.is_busday(days, holidays=np.array(sorted(closed), dtype="datetime64[D]"))
     return np.concatenate([[0.0], np.cumsum(worked)])

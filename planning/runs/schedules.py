@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from planning.calendar import public_holidays
 from planning.errors import ConfigError
 from planning.runs.housekeeping import seconds_of
 
@@ -153,15 +154,12 @@ def is_business_day(day: dt.date, region: str = "") -> bool:
 
 @lru_cache(maxsize=32)
 def _holidays(region: str) -> Any:
-    import holidays
-
-    country, _dash, part = region.partition("-")
-    try:
-        return holidays.country_holidays(country, subdiv=part or None)
-    except (NotImplementedError, KeyError):
+    days = public_holidays(region)
+    if days is None:
         raise ConfigError(
             f"workbench.toml: calendar.holidays: '{region}' is not known. Write a country such as DE, or DE-BY."
-        ) from None
+        )
+    return days
 
 
 def of_settings(settings: Any, name: str | None = None) -> list[Schedule]:
