@@ -10,7 +10,7 @@ PACKAGE = ROOT / "planning"
 
 # A floor may import the floors below it; the domain packages share one floor and do not import one another.
 FLOORS = [
-    {"errors", "files", "language", "calendar"},
+    {"errors", "files", "language", "calendar", "cache"},
     {"config"},
     {"tables"},
     {"sources"},

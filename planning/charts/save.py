@@ -53,12 +53,13 @@ def save(
     alt: str,
     title: str = "",
     options: dict[str, Any] | None = None,
+    png: bool = True,
 ) -> dict[str, str]:
-    """Draws `plot(frame, narrow=False)` and `plot(frame, narrow=True)` and keeps both with a PNG in `folder`.
+    """Draws `plot(frame, narrow=False)` and `plot(frame, narrow=True)` and keeps both, with a PNG where `png`.
 
     `alt` says in words what the picture shows, with its key figures, and is required: a chart without it cannot be
-    read aloud. Returns the chart's entry of the manifest: title, alt, the file names `wide`, `narrow`, `png`, and the
-    `sha256` of the wide drawing. Raises UsageError when `alt` is empty.
+    read aloud. Returns the chart's entry of the manifest: title, alt, the file names `wide`, `narrow` and `png`, and
+    the `sha256` of the wide drawing. Raises UsageError when `alt` is empty.
     """
     if not alt.strip():
         raise UsageError(f"chart '{name}' has no alt text. Say in a sentence what it shows, with its key figures.")
@@ -68,16 +69,18 @@ def save(
     drawing = to_svg(wide, name=f"{name}-w", title=title, alt=alt)
     write_text(folder / f"{name}.wide.svg", drawing)
     write_text(folder / f"{name}.narrow.svg", to_svg(narrow, name=f"{name}-n", title=title, alt=alt))
-    with atomic_path(folder / f"{name}.png") as path:
-        path.write_bytes(to_png(wide))
-    return {
+    entry = {
         "title": title,
         "alt": alt,
         "wide": f"{name}.wide.svg",
         "narrow": f"{name}.narrow.svg",
-        "png": f"{name}.png",
         "sha256": hashlib.sha256(drawing.encode()).hexdigest(),
     }
+    if png:
+        with atomic_path(folder / f"{name}.png") as path:
+            path.write_bytes(to_png(wide))
+        entry["png"] = f"{name}.png"
+    return entry
 
 
 def draw(plot: Plot, frame: pd.DataFrame, *, narrow: bool, options: dict[str, Any] | None = None) -> Figure:

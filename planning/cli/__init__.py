@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from planning import __version__
+from planning import __version__, cache
 from planning.errors import did_you_mean
 
 COMMANDS = {
@@ -72,6 +72,7 @@ def group() -> None:
 
 def main() -> None:
     """The entry point `planning`."""
+    cache.keep_bytecode()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A name in Chinese must print on a terminal that declares ASCII rather than end the run.

@@ -14,6 +14,8 @@ positive means it helped.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,16 +36,42 @@ _MAD_TO_SD = 1.2533
 Adjust = Callable[[JointForecast, History, pd.Timestamp], tuple[JointForecast, JointForecast]]
 
 
+@dataclass(frozen=True)
+class Replayed:
+    """Rounds that would have been made: `rows` as drawn above, and the joint forecast of each, latest first."""
+
+    rows: pd.DataFrame
+    joints: tuple[JointForecast, ...] = ()
+
+    def beginning(self, month: pd.Timestamp) -> JointForecast | None:
+        """Returns the forecast whose first step is `month`, if one was replayed."""
+        return next((joint for joint in self.joints if joint.periods[0] == month), None)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes `rows.parquet` and one folder a joint forecast."""
+        folder = Path(folder)
+        for number, joint in enumerate(self.joints):
+            joint.save(folder / str(number))
+        self.rows.to_parquet(folder / "rows.parquet", index=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Replayed:
+        """Reads what `save` wrote."""
+        folder = Path(folder)
+        places = sorted((place for place in folder.iterdir() if place.is_dir()), key=lambda place: int(place.name))
+        return cls(pd.read_parquet(folder / "rows.parquet"), tuple(JointForecast.load(place) for place in places))
+
+
 def replay(
     history: History, *, rounds: int = 2, every: int = 12, horizon: int = ROUND_HORIZON, adjust: Adjust | None = None
-) -> pd.DataFrame:
+) -> Replayed:
     """Returns the forecasts that would have been made at the ends of past months, beside what then happened.
 
     The latest round lies `every` months back (or `horizon`, if that is less), earlier ones each `every` months
     before. Each is made from what was known then only, cells judged anew. No round with under 36 months known; none
     at all gives an empty table.
     """
-    parts = []
+    parts, joints = [], []
     back = min(every, horizon)
     for _round in range(rounds):
         if history.months - back < LEAST_KNOWN:
@@ -55,8 +83,10 @@ def replay(
             break
         adjusted, final = adjust(joint, known, as_of_day(known)) if adjust else (joint, joint)
         parts.append(compare(joint, history, known, adjusted=adjusted, final=final))
+        joints.append(joint)
         back += every
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
+    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
+    return Replayed(rows, tuple(joints))
 
 
 _COLUMNS = ["round", "unique_id", "level", "ds", "lag", "actual", "naive", "statistical", "adjusted",

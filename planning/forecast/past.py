@@ -71,7 +71,7 @@ def gather(
         over = node_history(known, joint.cells)
         return judged.adjusted, fix(judged.adjusted, locks, made_by=day, actual=over).joint
 
-    again = accuracy.replay(settled(history, horizon), rounds=rounds, every=every, horizon=horizon, adjust=adjust)
+    again = accuracy.replay(settled(history, horizon), rounds=rounds, every=every, horizon=horizon, adjust=adjust).rows
     if len(kept) and len(again):
         again = again[~again["round"].isin(kept["round"])]
     parts = [part for part in (kept, again) if len(part)]

@@ -232,8 +232,9 @@ def show_changes(step: Any, look: Outlook, found: Changes | None) -> Any:
     return shown
 
 
-def keep(step: Any, look: Outlook, judged: Judged | None) -> Any:
-    """Hands the joint forecast to later notebooks, and keeps a snapshot in forecasts/ for the accuracy of later rounds.
+def keep(step: Any, look: Outlook, judged: Judged | None, replayed: accuracy.Replayed) -> Any:
+    """Hands the joint forecast and its replayed rounds to later notebooks, and keeps a snapshot in forecasts/ for the
+    accuracy of later rounds.
 
     What is handed on is the statistical forecast with the figures management fixed; targets count adjustments at
     what such adjustments were worth. A forecast made with hindsight is not kept, which the page says.
@@ -246,4 +247,5 @@ def keep(step: Any, look: Outlook, judged: Judged | None) -> Any:
         inputs = {"sales": files.sha256_frame(look.history.whole), "adjustments": files.sha256_frame(judged.listed)}
         inputs["locks"] = files.sha256_frame(judged.fixed)
         snapshots.keep(step.root, judged, look.history, year=look.year, inputs=inputs, seed=step.seed)
+    step.save("replayed", replayed)
     return step.save("joint", judged.held)

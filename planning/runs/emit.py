@@ -2,7 +2,7 @@
 
 ```
 results/<notebook>/manifest.json     titles, sentences, numbers, order of the sections, hashes
-                   tables/<name>.parquet, .csv      charts/<name>.wide.svg, .narrow.svg, .png
+                   tables/<name>.parquet, .csv      charts/<name>.wide.svg, .narrow.svg, the first .png
                    objects/<name>/                  files/<name>
 ```
 
@@ -33,6 +33,8 @@ MANIFEST = "manifest.json"
 FORMATS = (
     "money", "percent", "number", "integer", "date", "month", "text", "ratio", "probability", "significant",
 )  # fmt: skip
+# Charts of a notebook that are kept as PNG too, its first ones: those a mail shows.
+PICTURES = 2
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SHOWN_ROWS = 12
 
@@ -183,15 +185,16 @@ class Results:
         title: str = "",
         options: Mapping[str, Any],
     ) -> Shown:
-        """Draws `plot(frame, ax=, narrow=, **options)` for the page and for the phone and keeps both with a PNG."""
+        """Draws `plot(frame, ax=, narrow=, **options)` for the page and for the phone; the first also for mails."""
         from planning.charts.save import save
 
         self._claim("chart_" + name)
         folder = self.folder / "charts"
         folder.mkdir(exist_ok=True)
         entry = save(
-            plot, frame, folder, name, alt=_required(alt, f"the alt text of {name}"), title=title, options=dict(options)
-        )
+            plot, frame, folder, name, alt=_required(alt, f"the alt text of {name}"), title=title,
+            options=dict(options), png=len(self.manifest["charts"]) < PICTURES,
+        )  # fmt: skip
         entry = {key: f"charts/{value}" if key in ("wide", "narrow", "png") else value for key, value in entry.items()}
         self.manifest["charts"][name] = entry
         self._place("chart", name)

@@ -1,7 +1,8 @@
 """papermill and nbclient, imported at half their price.
 
 The validator of the notebook format can check addresses and durations, for which it builds two parsers at import; that
-takes longer than papermill itself and no notebook needs it. Both are optional to it, so they are hidden meanwhile.
+takes longer than papermill itself and no notebook needs it. papermill brings in pyarrow, and with it numpy, to read
+notebooks from HDFS. All of them are optional, so they are hidden meanwhile.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def _hidden(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _hidden("rfc3987_syntax", "isoduration"):
+with _hidden("rfc3987_syntax", "isoduration", "pyarrow"):
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.clientwrap import PapermillNotebookClient

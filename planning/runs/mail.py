@@ -14,8 +14,8 @@ from typing import Any
 from planning import language
 from planning.language import _
 from planning.reports import pages, record, tables, words
+from planning.runs import emit
 
-MOST_CHARTS = 2
 _TABLE_ROWS = 12
 _CELL = 'style="padding:4px 12px 4px 0;border-bottom:1px solid #d3d9e0;text-align:{side}"'
 
@@ -88,7 +88,7 @@ def _pictures(run: record.Run) -> list[tuple[str, str, Path]]:
     ]
     entries = [teller.manifest["charts"][name] for name in named if name in teller.manifest.get("charts", {})]
     found = [(entry, teller.folder / str(entry.get("png", ""))) for entry in entries]
-    kept = [(entry, path) for entry, path in found if path.is_file()][:MOST_CHARTS]
+    kept = [(entry, path) for entry, path in found if path.is_file()][:emit.PICTURES]
     return [(f"chart{i}@planning", entry["alt"], path) for i, (entry, path) in enumerate(kept, 1)]
 
 

@@ -31,6 +31,9 @@ from planning.runs import emit, layout, parameters
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planning.sources import CheckResult
+    from planning.tables.canonical import Checked
+
 CONTEXT = "PLANNING_STEP"
 
 
@@ -117,23 +120,49 @@ class Step:
 
         In a run it is read and checked by the first notebook that asks; the others take the same rows from the run.
         """
-        if name not in [*self._tables, *self._optional]:
-            known = [*self._tables, *self._optional]
-            raise NotebookError(
-                f"{self.notebook} did not declare the table '{name}'.{did_you_mean(name, known)} "
-                f'Add it to begin(..., tables=["{name}"]).'
-            )
+        self._declared_table(name)
         if name in self._optional and not self.configured(name):
             return None
-        kept = Path(self._context["tables"]) / f"{name}.pickle" if "tables" in self._context else None
+        kept = self._kept_table(name)
         if kept is not None and kept.is_file():
             import pandas as pd
 
             return pd.read_pickle(kept)
         from planning.sources import read_table
 
-        frame = read_table(name, self.settings)
-        if kept is not None:
+        return self._keep_table(name, read_table(name, self.settings))
+
+    def check_tables(self) -> CheckResult:
+        """Reads and checks every configured table and all together, as `sources.check_all`; nothing in them raises.
+
+        The run's other notebooks take the rows of faultless tables from here.
+        """
+        from planning.sources import check_all
+        from planning.sources.workspace import table_of
+
+        def keep(name: str, checked: Checked) -> None:
+            if not checked.count("fault"):
+                self._keep_table(name, table_of(checked))
+
+        for name in self.settings.sources:
+            self._declared_table(name)
+        return check_all(self.settings, keep)
+
+    def _declared_table(self, name: str) -> None:
+        known = [*self._tables, *self._optional]
+        if name not in known:
+            raise NotebookError(
+                f"{self.notebook} did not declare the table '{name}'.{did_you_mean(name, known)} "
+                f'Add it to begin(..., tables=["{name}"]).'
+            )
+
+    def _kept_table(self, name: str) -> Path | None:
+        """Where the run keeps a table that one of its notebooks has read; None by hand."""
+        return Path(self._context["tables"]) / f"{name}.pickle" if "tables" in self._context else None
+
+    def _keep_table(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        kept = self._kept_table(name)
+        if kept is not None and not kept.is_file():
             kept.parent.mkdir(exist_ok=True)
             with files.atomic_path(kept) as path:
                 frame.to_pickle(path)

@@ -29,12 +29,15 @@ import threading
 import time
 from typing import Any
 
+from planning import cache
+
 # ipykernel reads this at import; a fork gets its own parent by argument.
 os.environ.pop("JPY_PARENT_PID", None)
 
 
 def main(descriptor: int) -> None:
     """Serves until the runner closes the socket; then ends the kernels that are left."""
+    cache.keep_bytecode()
     connection = socket.socket(fileno=descriptor)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)

@@ -16,6 +16,7 @@ result.ok                         # no fault and no missing file
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +47,11 @@ def read_table(name: str, settings: Settings) -> pd.DataFrame:
     Raises ConfigError when the table is not configured (exit 2), UsageError when its file is missing (exit 2),
     DataError with every fault of the table (exit 1).
     """
-    checked = check_table(name, settings)
+    return table_of(check_table(name, settings))
+
+
+def table_of(checked: Checked) -> pd.DataFrame:
+    """Returns the canonical frame of a checked table, as `read_table` does; DataError with its faults."""
     faults = [fault for fault in checked.faults if fault.severity == "fault"]
     if faults:
         message = "\n".join(fault.line() for fault in faults)
@@ -200,16 +205,19 @@ class CheckResult:
         return not self.missing and not self.counts["faults"]
 
 
-def check_all(settings: Settings) -> CheckResult:
+def check_all(settings: Settings, keep: Callable[[str, Checked], None] | None = None) -> CheckResult:
     """Reads and checks every configured table, then all together; collects everything and raises nothing.
 
     What is in the files never raises; `result.missing` holds sources that could not be opened (exit 2 of the command).
+    `keep(name, checked)` is called for each table that could be read, before they are checked together.
     """
     result = CheckResult(unconfigured=tuple(name for name in table_names() if name not in settings.sources))
     for name in settings.sources:
         label = settings.sources[name].path or f"query of {name}"
         try:
             result.checked[name] = check_table(name, settings)
+            if keep is not None:
+                keep(name, result.checked[name])
         except DataError as error:
             faults = error.faults or [Fault(label, None, None, str(error), "")]
             result.checked[name] = Checked(name, label, pd.DataFrame(), np.array([], int), faults=faults)

@@ -165,13 +165,13 @@ def past_log(
     if "made_on" not in adjustments:
         return None, future
     past = adjustments[over].assign(asof=pd.to_datetime(adjustments["made_on"]).dt.to_period("M").dt.start_time)
-    rows = []
+    rows, seen = [], {}
     for asof, group in past.groupby("asof", sort=True):
         known = panel.until(asof - pd.DateOffset(months=1)) if asof > panel.months[0] else None
         if known is None or len(known.months) < SHORTEST:
             continue
         horizon = min(horizon_of(known, pd.to_datetime(group["to"]).max()), 36)
-        joint = outlook(known, max(horizon, 1))
+        joint = outlook(known, max(horizon, 1), seen=seen)
         rows += [_judged(row, joint, panel) for row in group.to_dict("records")]
     columns = ["author", "reason", "made_on", "base", "adjusted", "actual"]
     log = pd.DataFrame([row for row in rows if row is not None], columns=columns)

@@ -37,8 +37,11 @@ LONGEST = 48
 SHORTEST = 24
 
 
-def outlook(panel: Panel, horizon: int) -> JointForecast:
+def outlook(panel: Panel, horizon: int, *, seen: dict[Any, Any] | None = None) -> JointForecast:
     """Returns the joint forecast of the panel's cells for the `horizon` months after it, and of their total.
+
+    seen: what was known of the cells at each origin, kept from call to call where one history is cut at several ends:
+    it does not depend on what came after.
 
     Raises DataError under 24 months of history, UsageError for a horizon over 48 months.
     """
@@ -51,7 +54,8 @@ def outlook(panel: Panel, horizon: int) -> JointForecast:
         raise UsageError(f"a horizon of {horizon} months cannot be forecast; 1 to {LONGEST} can. Name an earlier year.")
     series = _Series.of(panel)
     origins = _origins(series, horizon)
-    mean, errors, weights = _errors(series, origins, horizon)
+    known = {} if seen is None else seen.setdefault(tuple(panel.cells["unique_id"]), {})
+    mean, errors, weights = _errors(series, origins, horizon, known)
     years = len(origins) / 12 * _step_of(origins)
     periods = pd.date_range(panel.months[-1] + pd.DateOffset(months=1), periods=horizon, freq="MS")
     meta = {"method": ANNUAL, "origins": len(origins), "as_of": f"{panel.months[-1]:%Y-%m-%d}"}
@@ -234,10 +238,12 @@ def _path(look: _Origin, coefficients: np.ndarray, horizon: int) -> tuple[np.nda
     return season * level, np.maximum(season, 0.3) * level
 
 
-def _errors(series: _Series, origins: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _errors(
+    series: _Series, origins: np.ndarray, horizon: int, seen: dict[int, _Origin]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns mean (n x H), the error arrays in today's money (K x n x H) and their weights."""
     t = series.y.shape[1] - 1
-    looks = {int(k): _look(series, int(k)) for k in [*origins, t]}
+    looks = {int(k): seen[k] if k in seen else seen.setdefault(int(k), _look(series, int(k))) for k in [*origins, t]}
     known = _coefficients(looks, series, np.array([*origins, t]))
     mean, measure = _path(looks[t], known[t], horizon)
     relative = np.full((len(origins), *mean.shape), np.nan)

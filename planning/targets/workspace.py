@@ -16,7 +16,7 @@ from planning.targets.authority import discount_authority
 from planning.targets.history import Panel, read_panel
 from planning.targets.kpis import smart_kpis, team_bonus
 from planning.targets.market import market_view
-from planning.targets.monthly import monthly
+from planning.targets.monthly import fitting, monthly
 from planning.targets.outlook import ANNUAL, year_periods
 from planning.targets.people import PeoplePlan, chance_above, fairness, person_quotas
 from planning.targets.pipeline import Pipeline, lift, open_pipeline, past_signal, pipeline_signal
@@ -57,8 +57,8 @@ def plan_workspace(step: Any) -> tuple[Plan, Panel]:
     )
 
 
-def _on_demand_forecast(step: Any) -> bool:
-    return step.parameters.forecast == "demand_forecast" and step.has("demand_forecast", "joint")
+def _on_demand_forecast(step: Any, result: str = "joint") -> bool:
+    return step.parameters.forecast == "demand_forecast" and step.has("demand_forecast", result)
 
 
 def _covers(joint: JointForecast, year: int, start_month: int) -> bool:
@@ -67,12 +67,21 @@ def _covers(joint: JointForecast, year: int, start_month: int) -> bool:
 
 
 def replay_of(step: Any, plan: Plan, panel: Panel) -> Replay:
-    """Returns past years replayed by the method the step's plan rests on; fewer years where that method is slow."""
+    """Returns past years replayed by the method the step's plan rests on; fewer years where that method is slow.
+
+    Where the plan rests on the demand forecast, the rounds its page shows are taken as they are.
+    """
     start_month = plan.target.policy.fiscal_year_start
     if plan.target.adjusted.joint.meta.get("method") == ANNUAL:
         return reliability(panel, start_month=start_month)
     years = int(np.clip(150_000 // panel.y.size, 3, 8))
-    return reliability(panel, start_month=start_month, years=years, method=monthly)
+    replayed = step.result("demand_forecast", "replayed") if _on_demand_forecast(step, "replayed") else None
+
+    def method(known: Panel, horizon: int) -> JointForecast:
+        joint = replayed and replayed.beginning(known.months[-1] + pd.DateOffset(months=1))
+        return fitting(joint, known) if joint and len(joint.periods) >= horizon else monthly(known, horizon)
+
+    return reliability(panel, start_month=start_month, years=years, method=method)
 
 
 def until(table: pd.DataFrame, as_of: Any, column: str = "ds") -> pd.DataFrame:

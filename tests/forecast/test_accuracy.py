@@ -111,12 +111,12 @@ def test_false_alarms_are_rare_even_where_errors_hang_together():
 
 
 def test_a_replayed_round_uses_only_what_was_known_then(company):
-    frame = accuracy.replay(company, rounds=1, every=6, horizon=6)
+    frame = accuracy.replay(company, rounds=1, every=6, horizon=6).rows
     tampered = type(company)(
         company.frame, company.whole.assign(y=company.whole["y"].where(company.whole["ds"] <= "2026-06-01", 7e9)),
         company.series, company.keys, company.currency,
     )  # fmt: skip
-    again = accuracy.replay(tampered, rounds=1, every=6, horizon=6)
+    again = accuracy.replay(tampered, rounds=1, every=6, horizon=6).rows
     assert np.array_equal(frame["statistical"], again["statistical"])
     assert (frame["round"] == pd.Timestamp("2026-06-30")).all() and set(frame["lag"]) == set(range(1, 7))
     naive = frame[(frame["unique_id"] == "total") & (frame["lag"] == 1)].iloc[0]["naive"]
@@ -125,7 +125,7 @@ def test_a_replayed_round_uses_only_what_was_known_then(company):
 
 def test_a_history_under_36_months_gives_no_round(company):
     short = until(company, pd.Timestamp("2024-06-01"))
-    assert accuracy.replay(short, rounds=2).empty
+    assert accuracy.replay(short, rounds=2).rows.empty
 
 
 def test_worst_cells_come_first_and_shares_are_of_all_error():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from planning.errors import DataError, UsageError
+from planning.forecast.accuracy import Replayed
 from planning.targets.history import read_panel
+from planning.targets.monthly import monthly
 from planning.targets.outlook import outlook
 from planning.targets.reliability import reliability, share_interval
+from planning.targets.workspace import replay_of
 from planning.targets.year import YearLaw
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -32,6 +37,15 @@ def test_steady_growth_is_continued():
     assert joint.mean[2] == pytest.approx(joint.mean[:2].sum(axis=0))
     share = y[-12:] / y[-12:].sum()
     assert law.profile[0] == pytest.approx(share, abs=0.004)
+
+
+def test_looks_kept_from_other_ends_of_the_history_change_nothing(panel):
+    ends = pd.to_datetime(["2024-03-01", "2026-08-01", "2025-06-01", "2025-07-01"])
+    seen: dict = {}
+    for known in map(panel.until, ends):
+        alone, kept = outlook(known, 14), outlook(known, 14, seen=seen)
+        assert np.array_equal(alone.mean, kept.mean) and np.array_equal(alone.errors, kept.errors)
+    assert sum(map(len, seen.values())) < 120  # origins are shared, not made four times
 
 
 def test_a_gap_before_the_year_is_forecast_through(panel):
@@ -100,3 +114,36 @@ def test_stated_chances_hold_on_retail_better_than_the_plain_method():
     sums = replay.sums.groupby("chance")[["joint", "independent", "observed"]].mean()
     assert (sums["joint"] - sums["observed"]).abs().max() <= 0.10
     assert (sums["independent"] - sums["observed"]).abs().max() > 0.2
+
+
+def test_years_the_demand_forecast_replayed_are_taken_as_they_are(panel):
+    """The plan's chances are checked on the forecast it rests on; years that were not replayed are made anew."""
+    known = panel.until(panel.months[-13])
+    made = monthly(known, 12)
+    off = dataclasses.replace(made, mean=made.mean * 1.5)
+    step = SimpleNamespace(
+        parameters=SimpleNamespace(forecast="demand_forecast"), has=lambda *_names: True,
+        result=lambda *_names: Replayed(pd.DataFrame(), (off,)),
+    )  # fmt: skip
+    joint = SimpleNamespace(meta={"method": "monthly"})
+    plan = SimpleNamespace(
+        target=SimpleNamespace(policy=SimpleNamespace(fiscal_year_start=1), adjusted=SimpleNamespace(joint=joint))
+    )
+    found = replay_of(step, plan, panel).positions.set_index(["level", "year"])
+    step.parameters.forecast = "outlook"
+    plain = replay_of(step, plan, panel).positions.set_index(["level", "year"])
+    total = lambda frame, year: float(frame.loc[[("total", year)], "expected"].iloc[0])  # noqa: E731
+    last = panel.months[-1].year
+    assert total(found, last) == pytest.approx(1.5 * total(plain, last), rel=1e-6)
+    assert total(found, last - 1) == pytest.approx(total(plain, last - 1))
+
+
+def test_replayed_rounds_are_kept_and_read_again(panel, tmp_path):
+    known = panel.until(panel.months[-13])
+    kept = Replayed(pd.DataFrame({"round": [known.months[-1]]}), (monthly(known, 3), monthly(known, 2)))
+    kept.save(tmp_path)
+    again = Replayed.load(tmp_path)
+    assert [len(joint.periods) for joint in again.joints] == [3, 2] and again.rows.equals(kept.rows)
+    assert np.allclose(again.joints[0].mean, kept.joints[0].mean)
+    assert again.beginning(panel.months[-12]).periods[-1] == panel.months[-10]
+    assert again.beginning(panel.months[-1]) is None
