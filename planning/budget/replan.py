@@ -2,13 +2,14 @@
 
 Moving at most M of a budget from a plan x0 is exact with two prices: a cell takes more only where its marginal lies
 above the common price by the cost of moving, gives only where it lies below by as much, and stays in between. Both
-prices are found by bisection, one inside the other.
+prices are found by Brent's method, one inside the other.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
 from planning.budget.solver import solve, spend_at
 
@@ -24,32 +25,36 @@ def least_move(curves, plan: np.ndarray, lo: np.ndarray, hi: np.ndarray, limit: 
     if np.abs(best - plan).sum() / 2 <= limit:
         return best
     here = curves.marginal(plan)
-    low, high = 0.0, float(here.max() - here.min())
+    high = float(here.max() - here.min())
     near = EXACT * high
-    while high - low > near:
-        cost = 0.5 * (low + high)
-        x = _at_cost(curves, plan, here, lo, hi, total, cost)
-        if np.abs(x - plan).sum() / 2 > limit:
-            low = cost
-        else:
-            high = cost
-    return _at_cost(curves, plan, here, lo, hi, total, high)
+
+    def moved(cost: float) -> float:
+        return float(np.abs(_at_cost(curves, plan, here, lo, hi, total, cost) - plan).sum() / 2)
+
+    cost = _crossing(lambda cost: moved(cost) - limit, 0.0, high, near)
+    while cost < high and moved(cost) > limit:  # the limit is a rule: the root is taken from its cautious side
+        cost, near = cost + near, 2 * near
+    return _at_cost(curves, plan, here, lo, hi, total, min(cost, high))
 
 
 def _at_cost(curves, plan, here, lo, hi, total, cost) -> np.ndarray:
     """Return the best split when moving a unit costs ``cost`` on each side."""
     low, high = float(here.min()) - cost, float(here.max()) + cost
-    x, near = plan, EXACT * max(abs(low), abs(high))
-    while high - low > near:
-        price = 0.5 * (low + high)
+
+    def split(price: float) -> np.ndarray:
         takes, gives = here > price + cost, here < price - cost
         moved = spend_at(curves, np.where(takes, price + cost, max(price - cost, 1e-300)), lo, hi)
-        x = np.where(takes, np.maximum(moved, plan), np.where(gives, np.minimum(moved, plan), plan))
-        if x.sum() > total:
-            low = price
-        else:
-            high = price
-    return x
+        return np.where(takes, np.maximum(moved, plan), np.where(gives, np.minimum(moved, plan), plan))
+
+    price = _crossing(lambda price: split(price).sum() - total, low, high, EXACT * max(abs(low), abs(high)))
+    return split(price)
+
+
+def _crossing(falling, low: float, high: float, near: float) -> float:
+    """Return where a falling function crosses zero, an end where it does not."""
+    if falling(low) <= 0:
+        return low
+    return high if falling(high) >= 0 else float(optimize.brentq(falling, low, high, xtol=near))
 
 
 def move_options(
