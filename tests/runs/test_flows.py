@@ -246,6 +246,39 @@ def test_a_table_is_read_once_a_run_and_anew_in_the_next(workspace):
         assert said == {"a": total, "b": total}
 
 
+def test_a_check_of_all_tables_reads_them_for_the_run(workspace):
+    """Later notebooks take the rows of tables without a fault from the check, and see the faults of the others."""
+    sales, spend = workspace.root / "sales.csv", workspace.root / "spend.csv"
+    sales.write_text("ds,region,line,customer_type,amount\n2026-01-01,North,Pumps,OEM,5.5\n")
+    spend.write_text("ds,region,line,amount\n2026-01-01,North,Tools,much\n")
+    workspace.configure(
+        '[flows.f]\nsteps = ["first", "second"]\n[run]\njobs = 1\n'
+        '[sources.sales]\npath = "sales.csv"\n[sources.spend]\npath = "spend.csv"\n'
+    )
+    check = "found = step.check_tables()\nstep.number('faults', found.counts['faults'], label='x', text='x')\n"
+    change = f"open({str(sales)!r}, 'a').write('2026-02-01,North,Pumps,OEM,1\\n')"
+    workspace.notebook("first", check + change, more=', optional=["sales", "spend"]')
+    see = "step.number('sum', float(step.table('sales').amount.sum()), label='x', text='x')"
+    bad = "import pytest\nfrom planning.errors import DataError\nwith pytest.raises(DataError, match='much'):\n"
+    bad += "    step.table('spend')"
+    after = ', tables=["sales"], optional=["spend"], optional_results={"first": ["faults"]}'
+    workspace.notebook("second", see, bad, more=after)
+    record = launch.start("f", force=True)
+    assert record["status"] == "ok", record["error"]
+    said = {n["name"]: n["value"] for step in record["steps"] for n in step.get("numbers", ())}
+    assert said == {"faults": 1, "sum": 5.5}
+    workspace.notebook("first", "step.check_tables()", more=', optional=["sales"]')
+    record = launch.start("first")
+    assert record["status"] == "failed" and "did not declare the table 'spend'" in record["error"]["message"]
+
+
+def test_data_check_declares_every_table_there_is():
+    from planning.tables.schema import table_names
+
+    notebook = Path(__file__).resolve().parents[2] / "notebooks" / "data_check.ipynb"
+    assert set(declaration.read(notebook).optional) == set(table_names())
+
+
 def test_a_locked_reports_folder_is_one_line(workspace):
     workspace.notebook("first", NUMBER)
     workspace.reports.write_text("a file where the folder should be")
