@@ -1,4 +1,4 @@
-"""The cache folder: bytecode goes there where it may not lie beside the sources, and nobody else's folder is trusted."""
+"""The cache folder: bytecode goes there where it may not lie beside the sources; nobody else's folder is trusted."""
 
 from __future__ import annotations
 
