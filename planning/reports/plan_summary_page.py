@@ -117,9 +117,10 @@ def show_forecast(step: Any, parts: Parts) -> Any:
 
 
 def _show_second_view(step: Any, parts: Parts, joint: Any, fan: pd.DataFrame) -> Any:
-    """Says what the monthly forecast alone makes of the target, where the plan rests on another one.
+    """Says what the forecast drawn above makes of the target, where that is not the plan's own chance.
 
-    Two forecasts on one page must not look like one: the board reads both expectations and both chances.
+    Where the plan rests on it, adjustments and limits are the difference; where it rests on another one, two forecasts
+    on one page must not look like one: the board reads both expectations and both chances.
     """
     if not (parts.said("annual_targets") and step.has("annual_targets", "summary")):
         return None
@@ -128,12 +129,11 @@ def _show_second_view(step: Any, parts: Parts, joint: Any, fan: pd.DataFrame) ->
     chance = float(plan["attainment_probability"])
     if view is None or abs(view["chance"] - chance) < ALIKE:
         return None
+    expected = language.money(view["expected"], parts.currency), language.money(float(plan["expected"]), parts.currency)
+    if plan.get("base") == "demand_forecast":
+        return step.text("second_view", sentences.before_limits(*expected, view["chance"], int(plan["year"])))
     parts.open_first.append(sentences.two_forecasts(chance, view["chance"], int(plan["year"])))
-    text = sentences.second_view(
-        language.money(view["expected"], parts.currency), language.money(float(plan["expected"]), parts.currency),
-        view["chance"], int(plan["year"]),
-    )  # fmt: skip
-    return step.text("second_view", text)
+    return step.text("second_view", sentences.second_view(*expected, view["chance"], int(plan["year"])))
 
 
 def second_view(

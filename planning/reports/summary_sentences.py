@@ -96,6 +96,14 @@ def second_view(monthly: str, yearly: str, chance: float, year: int) -> str:
     ).format(monthly=monthly, yearly=yearly, year=year, chance=language.chance(chance))
 
 
+def before_limits(alone: str, whole: str, chance: float, year: int) -> str:
+    """Returns what adjustments and limits make of the forecast the plan rests on."""
+    return _(
+        "This forecast expects {alone} for {year}; after adjustments and limits the plan expects {whole}. Without them "
+        "the chance of the target would be {chance}."
+    ).format(alone=alone, whole=whole, year=year, chance=language.chance(chance))
+
+
 def two_forecasts(plan: float, monthly: float, year: int) -> tuple[str, str]:
     """Returns the question two forecasts leave open, and what tells them apart."""
     how = _(

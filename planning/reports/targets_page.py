@@ -14,6 +14,7 @@ from planning.targets import sentences
 from planning.targets.adjustments import value_added
 from planning.targets.annual import plan_tables
 from planning.targets.authority import by_region
+from planning.targets.outlook import ANNUAL
 
 if TYPE_CHECKING:
     from planning.targets.history import Panel
@@ -249,6 +250,8 @@ def show_people(step: Any, view: PeopleView | None) -> None:
 def keep_summary(step: Any, plan: Plan) -> None:
     """One row of plain numbers for later notebooks."""
     summary = {name: value for name, value in plan.summary().items() if isinstance(value, int | float | str)}
+    own = plan.target.adjusted.joint.meta.get("method") == ANNUAL
+    summary["base"] = "outlook" if own else "demand_forecast"  # as the notebook's parameter `forecast` says it
     formats = dict.fromkeys(("total", "commit", "target", "stretch", "expected", "last_year"), "money")
     formats |= {"attainment_probability": "percent", "growth": "percent"}
     _table(step, "summary", pd.DataFrame([summary]), formats=formats, details=True)

@@ -210,13 +210,15 @@ def test_the_monthly_forecasts_own_chance_of_the_target():
     assert plan_summary_page.second_view(one_cell_forecast(10, 1.0), fan, 120.0, 2027, 7) is None
 
 
-def test_two_forecasts_on_one_page_do_not_look_like_one(tmp_path):
+def second_view_of(tmp_path, **plan):
+    """The summary page's own manifest for a plan of 132 beside a monthly forecast of 120 +- 12."""
     sections = [("total", "chart", "total")]
     manifests = {
         "annual_targets": part("annual_targets", "We aim for €132"),
         "demand_forecast": part("demand_forecast", "We expect €120", sections=sections),
     }
-    plan = pd.DataFrame([{"year": 2027, "target": 132.0, "attainment_probability": 0.55, "expected": 131.0}])
+    row = {"year": 2027, "target": 132.0, "attainment_probability": 0.55, "expected": 131.0} | plan
+    plan = pd.DataFrame([row])
     tables = {("annual_targets", "summary"): plan, ("demand_forecast", "joint"): one_cell_forecast(10, 1.0)}
     history = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=36, freq="MS"), "region": "A", "amount": 10.0})
     step = Recorder(tmp_path, tables, sales=history)
@@ -226,6 +228,18 @@ def test_two_forecasts_on_one_page_do_not_look_like_one(tmp_path):
     plan_summary_page.show_answer(step, parts)
     plan_summary_page.show_forecast(step, parts)
     plan_summary_page.show_limits(step, parts)
+    return own
+
+
+def test_a_plan_that_rests_on_the_forecast_shown_has_one_forecast_and_its_limits(tmp_path):
+    own = second_view_of(tmp_path, base="demand_forecast")
+    text = own["sentences"]["second_view"]
+    assert "after adjustments and limits the plan expects €131" in text and "would be 16\u202f%" in text
+    assert all(row["question"] != "Which of two forecasts is nearer" for row in own["cannot_tell"])
+
+
+def test_two_forecasts_on_one_page_do_not_look_like_one(tmp_path):
+    own = second_view_of(tmp_path, base="outlook")
     assert "chance of the target is 16\u202f%" in own["sentences"]["second_view"]
     first = own["cannot_tell"][0]
     assert first["question"] == "Which of two forecasts is nearer" and "55\u202f%" in first["answer"]
