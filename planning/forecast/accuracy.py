@@ -22,7 +22,7 @@ import pandas as pd
 
 from planning.errors import DataError, UsageError, did_you_mean
 from planning.forecast.history import History, as_of_day, until
-from planning.forecast.joint_forecast import JointForecast
+from planning.forecast.joint_forecast import TOTAL, JointForecast
 from planning.forecast.outlook import node_history, outlook
 
 STEPS = ("naive", "statistical", "adjusted", "final")
@@ -187,6 +187,21 @@ def _inside(part: pd.DataFrame, level: str) -> float:
     if part.empty:
         return np.nan
     return float(((part["actual"] >= part[f"lo-{level}"]) & (part["actual"] <= part[f"hi-{level}"])).mean())
+
+
+def of_total(rows: pd.DataFrame, bottom: str) -> pd.DataFrame:
+    """Returns how far the total's forecasts lay off, round by round, and what could not be foreseen of it.
+
+    One row a round: `round, n, actual, bias_share, coverage_80`, and `unforeseen`: sales of cells that were not
+    forecast, most of them begun after the round, as a share of the total's. bottom: the level of the cells in `rows`.
+    """
+    known = rows[rows["actual"].notna()]
+    total, cells = known[known["level"] == TOTAL], known[known["level"] == bottom]
+    out = measures(total, ["round"])[["round", "n", "actual", "bias_share", "coverage_80"]]
+    forecast = cells.groupby("round")["actual"].sum().reindex(out["round"]).fillna(0.0).to_numpy(float)
+    whole = total.groupby("round")["actual"].sum().reindex(out["round"]).to_numpy(float)
+    out["unforeseen"] = np.where(np.abs(whole - forecast) > 1e-9 * np.abs(whole), 1 - forecast / whole, 0.0)
+    return out
 
 
 def value_added(rows: pd.DataFrame, *, level: float = 0.9, least: float = 1e-12) -> pd.DataFrame:

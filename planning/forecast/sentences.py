@@ -200,6 +200,26 @@ def finding_rounds(judged: pd.DataFrame) -> tuple[str, str]:
     return head, why
 
 
+def total_in_rounds(rows: pd.DataFrame) -> str:
+    """Returns how the total did in replayed rounds and what of its error nobody could foresee (`accuracy.of_total`)."""
+    size = rows["actual"].sum()
+    bias, unforeseen = (float((rows[name] * rows["actual"]).sum() / size) for name in ("bias_share", "unforeseen"))
+    held = float((rows["coverage_80"] * rows["n"]).sum() / rows["n"].sum())
+    if round(bias, 3) == 0:
+        text = _("Of the total's {n} months {held} lay inside the 80 % interval; on the whole it was right.")
+    elif bias < 0:
+        text = _("Of the total's {n} months {held} lay inside the 80 % interval; it was forecast {off} too low.")
+    else:
+        text = _("Of the total's {n} months {held} lay inside the 80 % interval; it was forecast {off} too high.")
+    text = text.format(n=int(rows["n"].sum()), held=percent(held), off=percent(abs(bias), 1))
+    if round(unforeseen, 3) > 0:
+        text += " " + _(
+            "Cells that could not be forecast then, most of them not begun, brought {share} of its sales: a forecast "
+            "cannot see a launch that no plan names."
+        ).format(share=percent(unforeseen, 1))
+    return text
+
+
 def left_out_rows(code: str) -> str:
     """Returns why rows of the sales table were not used."""
     return {
@@ -271,6 +291,7 @@ def accuracy_headings() -> dict[str, str]:
         "mase": _("MASE"),
         "bias": _("Bias a month"),
         "bias_share": _("Bias"),
+        "unforeseen": _("Not forecast"),
         "coverage_80": _("Inside 80 %"),
         "coverage_95": _("Inside 95 %"),
         "wape_naive": _("Error of the year before"),

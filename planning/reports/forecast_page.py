@@ -136,6 +136,11 @@ def show_rounds(step: Any, look: Outlook, rounds: pd.DataFrame) -> Any:
         return step.cannot_tell(*sentences.finding_rounds(judged))
     by_level = judged.assign(level=judged["level"].map(sentences.level_name))
     shown = step.tabulate("accuracy", by_level, headings=_headings(by_level), formats=_accuracy_formats(by_level))
+    total = accuracy.of_total(rounds, outlook.bottom_level(look.joint))
+    step.text("total_in_rounds", sentences.total_in_rounds(total))
+    step.tabulate(
+        "accuracy_of_total", total, headings=_headings(total), formats=_accuracy_formats(total), details=True
+    )
     by_round = accuracy.measures(rounds[rounds["level"] == outlook.bottom_level(look.joint)], ["round"])
     step.tabulate(
         "accuracy_by_round", by_round, headings=_headings(by_round), formats=_accuracy_formats(by_round), details=True
@@ -153,7 +158,7 @@ def _accuracy_formats(frame: pd.DataFrame) -> dict[str, str]:
         "round": "date", "n": "integer", "lag": "integer", "actual": "money", "bias": "money", "error": "money",
         "mase": "ratio", "signal": "ratio", "limit": "ratio",
     }  # fmt: skip
-    rates = ("wape", "bias_share", "coverage_80", "coverage_95", "wape_naive", "share", "fva", "lo", "hi")
+    rates = ("wape", "bias_share", "unforeseen", "coverage_80", "coverage_95", "wape_naive", "share", "fva", "lo", "hi")
     return {name: how for name, how in (formats | dict.fromkeys(rates, "percent")).items() if name in frame}
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from planning.errors import UsageError
-from planning.forecast import accuracy
+from planning.forecast import accuracy, sentences
 from planning.forecast.history import until
 
 
@@ -51,6 +51,23 @@ def test_a_forecast_ten_above_is_biased_up_by_ten():
     got = accuracy.measures(frame, ["unique_id"])
     assert np.allclose(got["bias"], 10.0)
     assert (got["bias_share"] > 0).all()
+
+
+def test_what_the_total_missed_is_told_from_cells_that_had_not_begun():
+    """Two cells of 40 are forecast right, one of 20 began after the round: that much the total is too low."""
+    cell = {"round": pd.Timestamp("2025-12-31"), "level": "cell", "ds": pd.Timestamp("2026-01-01"), "lag": 1,
+            "actual": 40.0, "naive": 40.0, "statistical": 40.0, "lo-80": 30.0, "hi-80": 50.0, "lo-95": 0.0,
+            "hi-95": 99.0, "scale": 1.0}  # fmt: skip
+    total = cell | {"level": "total", "actual": 100.0, "statistical": 80.0, "lo-80": 70.0, "hi-80": 90.0}
+    later = total | {"round": pd.Timestamp("2026-12-31"), "actual": 80.0, "hi-80": 80.0}
+    frame = pd.DataFrame([cell, cell, total, later, *[cell | {"round": later["round"]}] * 2])
+    got = accuracy.of_total(frame, "cell")
+    assert got["bias_share"].tolist() == [-0.2, 0.0] and got["unforeseen"].tolist() == pytest.approx([0.2, 0.0])
+    text = sentences.total_in_rounds(got)
+    assert text.startswith("Of the total's 2 months 50\u202f% lay inside") and "11.1\u202f% too low" in text
+    assert "brought 11.1\u202f% of its sales" in text
+    assert "brought" not in sentences.total_in_rounds(got.tail(1)) and "right" in sentences.total_in_rounds(got.tail(1))
+    assert "too high" in sentences.total_in_rounds(got.assign(bias_share=0.1))
 
 
 def test_months_without_an_actual_are_left_out_and_zero_sales_give_no_wape():
