@@ -32,9 +32,10 @@ def keep_bytecode() -> None:
     """Keeps compiled modules in the cache where PYTHONDONTWRITEBYTECODE wants none beside the sources.
 
     Containers and read-only installs often set it; then every process compiles thousands of modules anew, which takes
-    longer than running them. Modules imported later in this process are read from and written to the cache; nothing
-    is written beside a source, and a prefix of the user's own is left as it is.
+    longer than running them. Modules imported later in this process, and in those it starts (JupyterLab, kernels), are
+    read from and written to the cache; nothing is written beside a source, and a prefix of the user's own stays.
     """
     if sys.dont_write_bytecode and sys.pycache_prefix is None:
-        sys.pycache_prefix = str(folder("bytecode"))
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(folder("bytecode"))
         sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
