@@ -87,7 +87,7 @@ def accuracy(worlds: int, peer: str | None) -> None:
         unheld = {"held": np.nan, "worst family": np.nan}
         known, best = (score([knowing_the_shapes(w, p) for w in made], truths) | unheld for p in (False, True))
         rows = [
-            {"method": "hierarchical, calibrated", "worlds": len(made)}
+            {"method": "hierarchical, full posterior", "worlds": len(made)}
             | score([table for _, table, _ in found], truths) | {"cpu s": seconds},
             {"method": "knows each shape, fits 5 numbers", "worlds": len(made)} | known,
             {"method": "the same, read under our prior", "worlds": len(made)} | best,
@@ -104,7 +104,9 @@ def knowing_the_shapes(world, prior: bool) -> pd.DataFrame:
     """Return the shares found when the exact shape of every family's effect is told, and who is how able, so that only
     five strengths are left to learn: what no method can do from the fields alone. By maximum likelihood, noise taken
     off, or read under our prior: the least error to hope for."""
-    from planning.deals.calibrate import even_handed
+    from scipy import special
+
+    from planning.deals.posterior import even_handed
 
     x = (world.parts / world.parts.std(ddof=0).replace(0, 1)).to_numpy()
     x, y = np.column_stack([np.ones(len(x)), x]), (world.deals["outcome"] == "won").to_numpy(float)
@@ -121,7 +123,7 @@ def knowing_the_shapes(world, prior: bool) -> pd.DataFrame:
         drawn = b[1:][there] + np.random.default_rng(0).standard_normal((4000, there.sum())) @ root.T
         parts = np.maximum(drawn, 1e-3) ** 2
         parts /= parts.sum(axis=1, keepdims=True)
-        share[there] = even_handed(parts) @ parts
+        share[there] = special.softmax(even_handed(parts)) @ parts
     return pd.DataFrame({"share": share / share.sum(), "lo90": np.nan, "hi90": np.nan}, index=world.parts.columns)
 
 

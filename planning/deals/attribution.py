@@ -72,7 +72,8 @@ def family_weights(
     deals: one row a deal. families: field → family and known_at (a path, a dict, or Families).
     outcome, won, lost: the outcome's column, the value of won deals, optionally those of lost ones.
     delta: strength of an unrecorded cause allowed for by the band, as a share of the strongest family's effect.
-    refits: parametric bootstrap refits. snapshot: the rule by which the rows were made, for the record.
+    refits: how often the group variances are drawn anew, in threes.
+    snapshot: the rule by which the rows were made, for the record.
 
     `weights`: one row a family, `share` sums to 1; `p_zero` is the p-value of "this family carries no weight";
     [`band_lo`, `band_hi`] contains [`lo90`, `hi90`]. A family without a usable field is in `summary["not_measured"]`.
@@ -113,8 +114,9 @@ def _weigh(
     model, codes = fit_fields(prepared, usable, coarse)
     if not model.design.terms or not model.converged and not np.all(np.isfinite(model.coefficients)):
         return _answer(prepared, table, findings, usable, ["the model did not settle on these fields"], base)
-    scored = held_out(model, codes, prepared.won, seed=base["seed"])
-    shares = family_shares(model, codes, refits=base["refits"], seed=base["seed"])
+    order = canonical_order(codes, prepared.won)
+    scored = held_out(model, codes[order], prepared.won[order], seed=base["seed"])
+    shares = family_shares(model, codes[order], refits=base["refits"], seed=base["seed"])
     weights = _weights_table(model, codes, shares, base["delta"])
     findings = findings + _family_findings(weights, findings)
     reasons = _cannot_carry(scored, weights, findings)
@@ -146,14 +148,24 @@ def fit_fields(
     columns = {name: prepared.columns[name] for name in usable}
     here = {name: _subset(column, closed) for name, column in columns.items()}
     design = build_design(here, usable, coarse)
-    codes = design.codes({name: column.values for name, column in here.items()})
+    codes, won = design.codes({name: column.values for name, column in here.items()}), prepared.won
+    order = canonical_order(codes, won)
+    ordered, won = codes[order], won[order]
     large = any(term.kind == "category" and len(term.levels) >= SORTED_FROM for term in design.terms)
     if not large or len(design.families) == 1:
-        return fit(design, codes, prepared.won), codes
-    model = fit(design, codes, prepared.won, tolerance=5e-3, averaged=False, covariance=False)
-    design = with_sorting(design, codes, design.contributions(codes, model.coefficients))
-    model = fit(design, codes, prepared.won, start=_padded(model, design))
-    return model, codes
+        return fit(design, ordered, won), codes
+    model = fit(design, ordered, won, tolerance=5e-3, averaged=False, covariance=False)
+    design = with_sorting(design, ordered, design.contributions(ordered, model.coefficients))
+    return fit(design, ordered, won, start=_padded(model, design)), codes
+
+
+def canonical_order(codes: np.ndarray, won: np.ndarray) -> np.ndarray:
+    """An order of the deals (n,) that does not depend on the order they came in, so that no sum or draw does."""
+    odd = 2 * np.random.default_rng(0).integers(0, 2**62, codes.shape[1] + 1, dtype=np.uint64) + 1
+    mixed = won.astype(np.uint64) * odd[-1]
+    for number in range(codes.shape[1]):
+        mixed += codes[:, number].astype(np.uint64) * odd[number]
+    return np.argsort(mixed, kind="stable")
 
 
 def _padded(model: Fit, design: Design) -> Fit:

@@ -197,7 +197,7 @@ def _sorted_term(term: Term, codes: np.ndarray, sums: np.ndarray) -> Term:
 
 def category_term(name: str, family: str, values: pd.Series, room: int = MAX_LEVELS) -> Term:
     """One column a level, the rarest beyond `room` in one pool; small classes share their family's variance."""
-    counts = values.value_counts()
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")  # ties by name
     levels = tuple(str(level) for level in counts.index[: room - 1])
     pooled = len(counts) - len(levels)
     rows = len(levels) + 2
@@ -241,9 +241,9 @@ def _bins(known: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     if len(distinct) <= bins:
         return (distinct[1:] + distinct[:-1]) / 2, distinct, counts / counts.sum()
     edges = np.unique(np.quantile(some, np.arange(1, bins) / bins))
-    place = np.searchsorted(edges, some, side="right")
-    sizes = np.bincount(place, minlength=len(edges) + 1).astype(float)
-    sums = np.bincount(place, some, minlength=len(edges) + 1)
+    place = np.searchsorted(edges, distinct, side="right")
+    sizes = np.bincount(place, counts, len(edges) + 1)
+    sums = np.bincount(place, distinct * counts, len(edges) + 1)
     middle = np.concatenate([[some.min()], (edges[1:] + edges[:-1]) / 2, [some.max()]])
     centres = np.where(sizes > 0, sums / np.maximum(sizes, 1), middle)
     return edges, centres, sizes / sizes.sum()

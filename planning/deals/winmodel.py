@@ -64,7 +64,7 @@ class Solver:
             self.inner = np.ascontiguousarray(gram[np.ix_(self.rest, self.rest)])
 
     def __call__(self, score: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-        """Returns the coefficients; `group_traces` and `traces` then speak of the inverse for the same penalty."""
+        """Returns the coefficients; `group_traces` then speaks of the inverse for the same penalty."""
         if self.big is None:
             self.inverse = symmetric_inverse(self.gram, penalty)
             return self.inverse @ score
@@ -87,25 +87,6 @@ class Solver:
             scaled = self.cross[rows] / self.own[rows][:, None]
             sums[group] += np.sum(1 / self.own[rows]) + np.sum((scaled.T @ scaled) * self.inverse)
         return sums
-
-    def traces(self, spread: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        """tr(S V) per family for the last penalty: V the inverse's block of the family's columns, S its `spread`."""
-        if self.big is None:
-            return np.array([float(np.sum(s * self.inverse[np.ix_(c, c)])) for c, s in spread])
-        scaled = self.cross / self.own[:, None]
-        reach = scaled @ self.inverse
-        place = np.full(len(self.gram), -1)
-        place[self.rest] = np.arange(len(self.rest))
-        out = np.empty(len(spread))
-        for number, (columns, s) in enumerate(spread):
-            small = place[columns] >= 0
-            inner = place[columns[small]]
-            out[number] = float(np.sum(s[np.ix_(small, small)] * self.inverse[np.ix_(inner, inner)]))
-            if not small.all():
-                own = s[np.ix_(~small, ~small)]
-                out[number] += float(np.diag(own) @ (1 / self.own) + np.sum((own @ scaled) * reach))
-                out[number] -= 2 * float(np.sum(s[np.ix_(~small, small)] * reach[:, inner]))
-        return out
 
 
 def symmetric_inverse(matrix: np.ndarray, penalty: np.ndarray) -> np.ndarray:

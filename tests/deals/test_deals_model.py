@@ -1,16 +1,19 @@
 """The win model against plain second implementations and a truth that is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
-from planning.deals import counterfactual, deal_contributions, family_weights
-from planning.deals.calibrate import confounding_band
+from planning.deals import counterfactual, deal_contributions, family_weights, posterior
+from planning.deals.calibrate import column_covariance, confounding_band
 from planning.deals.columns import read_column
 from planning.deals.design import build_design
 from planning.deals.heldout import delong
 from planning.deals.simulate import simulate_deals
-from planning.deals.winmodel import Solver, fit, symmetric_inverse
+from planning.deals.winmodel import Fit, Normal, Solver, fit, symmetric_inverse
 
 
 def table_of(world) -> dict:
@@ -65,21 +68,65 @@ def test_a_family_without_weight_gets_an_interval_from_zero():
     assert all(row["share"] < 0.03 and row["lo90"] < 0.01 and row["p_zero"] > 0.001 for row in rows)
 
 
-def test_noisy_shares_are_drawn_together_and_certain_ones_are_not():
-    from planning.deals.calibrate import _read
+def test_row_order_changes_nothing(world, weighed):
+    shuffled = world.deals.sample(frac=1, random_state=3)
+    again = family_weights(shuffled, families=table_of(world), refits=40).weights
+    pd.testing.assert_frame_equal(again, weighed.weights, rtol=1e-12)
 
+
+def test_draws_follow_the_posterior_worked_out_on_a_grid():
+    """Two families of one column each: coefficients, deviations and reaches are summed over plain grids."""
+    gram, score = np.array([[60.0, 0, 0], [0, 40, 12], [0, 12, 50]]), np.array([3.0, 30, 14])
     rng = np.random.default_rng(0)
-    sizes = np.array([0.9, 0.5, 0.4, 0.3, 0.1])
+    columns = {name: read_column(pd.Series(rng.integers(0, 2, 200) * 1.0, name=name)) for name in "ab"}
+    design = build_design(columns, {"a": "f", "b": "g"})
+    assert design.width == 3
+    model = Fit(np.zeros(3), np.eye(3), np.full(2, 0.1), Normal(gram, score, 0.0), 1, True, design)
+    spread = [(np.array([1]), np.eye(1)), (np.array([2]), np.eye(1))]
+    drawn = posterior.family_draws(model, spread, 4000, rng)
 
-    def read(noise: float) -> np.ndarray:
-        drawn = (np.sqrt(sizes) + noise * rng.standard_normal((400, 5))) ** 2
-        return _read(sizes, drawn, noise * rng.standard_normal((60, 5)), np.zeros(5), rng)[0]
+    sd, reach = np.geomspace(0.01, 5, 300), np.geomspace(0.02, 4, 300)
+    half_normal = np.exp(-0.5 * (sd[:, None] / reach) ** 2) / reach @ np.gradient(reach)
+    b = np.linspace(-0.5, 1.8, 231) + 1e-4
+    prior = (np.exp(-0.5 * (b[:, None] / sd) ** 2) / sd) @ (half_normal * np.gradient(sd))
+    x, y = np.meshgrid(b, b, indexing="ij")
+    likelihood = np.exp(30 * x + 14 * y - 0.5 * (40 * x**2 + 24 * x * y + 50 * y**2))
+    part = x**2 / (x**2 + y**2)
+    even = sum(special.gamma(2 * a) / special.gamma(a) ** 2 * (part * (1 - part)) ** (a - 1) for a in (1, 2, 4, 8))
+    weight = likelihood * np.outer(prior, prior) * even * np.sqrt(part * (1 - part))
+    weight /= weight.sum()
+    found = drawn[:, 0] / drawn.sum(axis=1)
+    assert found.mean() == pytest.approx(np.sum(weight * part), abs=0.01)
+    assert drawn[:, 0].mean() == pytest.approx(np.sum(weight * x**2), rel=0.04)
+    for level in (0.05, 0.95):
+        edge = np.quantile(found, level)
+        assert np.sum(weight[part <= edge]) == pytest.approx(level, abs=0.02)
 
-    plain = sizes / sizes.sum()
-    np.testing.assert_allclose(read(0.005), plain, atol=0.005)
-    drawn_in = read(0.2)
-    assert drawn_in.sum() == pytest.approx(1) and drawn_in.std() < 0.8 * plain.std()
-    assert (np.argsort(drawn_in) == np.argsort(plain)).all()
+
+def test_the_large_class_drawn_apart_gives_the_same_posterior(monkeypatch, weighed):
+    model = weighed.model
+    spread = column_covariance(model, weighed.codes)
+    apart = posterior.family_draws(model, spread, 300, np.random.default_rng(1))
+    monkeypatch.setattr(posterior, "CLASS_FROM", 10_000)
+    together = posterior.family_draws(model, spread, 300, np.random.default_rng(2))
+    doubt = together.std(axis=0)
+    assert (np.abs(apart.mean(axis=0) - together.mean(axis=0)) < 0.3 * doubt).all()
+    np.testing.assert_allclose(apart.std(axis=0), doubt, rtol=0.25)
+
+
+def test_noisy_shares_are_drawn_together_and_certain_ones_are_not(weighed):
+    model = weighed.model
+    spread = column_covariance(model, weighed.codes)
+
+    def read(times: float) -> np.ndarray:
+        normal = Normal(model.normal.gram * times, model.normal.score * times, 0.0)
+        drawn = posterior.family_draws(replace(model, normal=normal), spread, 100, np.random.default_rng(0))
+        return (drawn / drawn.sum(axis=1, keepdims=True)).mean(axis=0)
+
+    b = np.linalg.lstsq(model.normal.gram, model.normal.score)[0]
+    sizes = np.array([b[c] @ s @ b[c] for c, s in spread])
+    np.testing.assert_allclose(read(300.0), sizes / sizes.sum(), atol=0.02)
+    assert read(0.05).std() < 0.75 * read(300.0).std()
 
 
 def test_noise_is_refused():
@@ -123,10 +170,6 @@ def test_eliminating_the_large_class_changes_nothing():
     groups = np.r_[-1, np.zeros(5, int), np.ones(60, int), np.full(3, 2)]
     sums = [np.diag(inverse)[groups == group].sum() for group in range(3)]
     np.testing.assert_allclose(solver.group_traces(groups, 3), sums, atol=1e-10)
-    columns = np.r_[4, 5, 6:66, 67]
-    centred = x - x.mean(axis=0)
-    s = centred[:, columns].T @ centred[:, columns] / 800
-    assert solver.traces([(columns, s)])[0] == pytest.approx(np.sum(s * inverse[np.ix_(columns, columns)]))
     np.testing.assert_allclose(symmetric_inverse(gram, penalty), inverse, atol=1e-10)
 
 
