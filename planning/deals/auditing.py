@@ -123,7 +123,7 @@ def _draft_row(name: str, kind: str, found: list[Finding], n: int) -> tuple[str 
         names.says(name, names.AMOUNT_WORDS)
         and kind == "number"
         and known != "closing"
-        and "first" not in names.words(name)
+        and not names.says(name, names.FIRST_WORDS)
     ):
         return names.family_by_name(name) or "size", None, "amounts are often edited at closing; use the first one"
     return names.family_by_name(name) or "other", known, why
