@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
+from planning.deals.vocabulary import cohort_name
 from planning.language import _, interval, ngettext, number, percent
 
 
 def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns where most deals end."""
-    worst = table.loc[table["conversion"].idxmin()]
-    claim = _("Most deals end in {stage}: {rate} go on").format(stage=worst["stage"], rate=percent(worst["conversion"]))
+    """Returns from which stage the smallest part of the deals goes on."""
+    known = table[table["conversion"].notna()]
+    claim = _("No deal has left its stage yet")
+    if len(known):
+        worst = known.loc[known["conversion"].idxmin()]
+        claim = _("{stage} is where the smallest part goes on: {rate}, 90 % interval {range}").format(
+            stage=worst["stage"], rate=percent(worst["conversion"]),
+            range=interval(worst["lo90"], worst["hi90"], percent),
+        )  # fmt: skip
     why = _("Of the deals that entered a stage and whose time there is over, the share that went on. Deals "
             "still waiting are "
             "counted, but are in no rate.")  # fmt: skip
@@ -19,8 +26,9 @@ def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
 
 def funnel_alt(table: pd.DataFrame) -> str:
     """Returns the funnel in words."""
+    known = table[table["conversion"].notna()]
     return "; ".join(
-        f"{r.stage} {percent(r.conversion)} ({interval(r.lo90, r.hi90, percent)})" for r in table.itertuples()
+        f"{r.stage} {percent(r.conversion)} ({interval(r.lo90, r.hi90, percent)})" for r in known.itertuples()
     )
 
 
@@ -29,12 +37,12 @@ def cohorts_finding(changes: pd.DataFrame) -> tuple[str, str]:
     moved = changes[changes["verdict"] != "cannot tell"]
     if moved.empty:
         claim = _("Deals of {cohort} get on as often as older ones, as far as can be told").format(
-            cohort=changes["cohort"].iloc[-1]
+            cohort=cohort_name(changes["cohort"].iloc[-1])
         )
     else:
         top = moved.loc[moved["points"].abs().idxmax()]
         claim = _("{stage}: {new} of the deals of {cohort} go on, of older ones {old}").format(
-            stage=top["stage"], new=percent(top["newest"]), cohort=top["cohort"], old=percent(top["older"])
+            stage=top["stage"], new=percent(top["newest"]), cohort=cohort_name(top["cohort"]), old=percent(top["older"])
         )
     why = _(
         "By half-year or quarter in which a deal began. Every cohort is given the same time in a stage, so young ones "

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from planning.deals.funnel import stage_order
 from planning.errors import UsageError, did_you_mean
+from planning.language import _, number
 
 FROM_HISTORY = ("amount", "owner_id", "probability", "close_date")
 FOLLOW_UP_SHARE = 0.9
@@ -51,7 +53,7 @@ def snapshot(
     left_out = [("never reached the moment of the snapshot", len(deals) - len(rows))]
     early = rows["closed_date"].isna() | (rows["closed_date"] >= rows["snapshot_at"])
     left_out.append(("closed before the moment of the snapshot", int((~early).sum())))
-    rows = _as_known(rows[early].copy(), history)
+    rows = _as_known(rows[early].copy(), history, stage)
     waits = (rows["closed_date"] - rows["snapshot_at"]).dt.days
     follow_up = int(follow_up_days or np.ceil(waits.quantile(FOLLOW_UP_SHARE) if waits.notna().any() else 90))
     had_time = rows["snapshot_at"] + pd.Timedelta(days=follow_up) <= as_of
@@ -59,9 +61,17 @@ def snapshot(
     rows = rows[had_time].copy()
     late = rows["closed_date"].notna() & ((rows["closed_date"] - rows["snapshot_at"]).dt.days > follow_up)
     rows.loc[late, "outcome"] = "open"
-    moment = f"when the deal entered {stage}" if stage else f"{age_days or 0} days after the deal was created"
-    rule = f"as known {moment}, outcome within {follow_up} days"
+    rule = _rule(stage, age_days or 0, follow_up)
     return Snapshot(rows.reset_index(drop=True), rule, tuple(pair for pair in left_out if pair[1]), follow_up)
+
+
+def _rule(stage: str | None, age_days: int, follow_up: int) -> str:
+    """The moment in words, as the end of "known ..."."""
+    if stage is not None:
+        text = _("when the deal entered {stage} (outcome within {days} days)")
+        return text.format(stage=stage, days=number(follow_up))
+    text = _("{age} days after the deal was created (outcome within {days} days)")
+    return text.format(age=number(age_days), days=number(follow_up))
 
 
 def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_days: int | None) -> pd.Series:
@@ -76,10 +86,15 @@ def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_
     return history[history["stage"] == stage].groupby("deal_id")["entered_at"].min()
 
 
-def _as_known(rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+def _as_known(rows: pd.DataFrame, history: pd.DataFrame, stage: str | None) -> pd.DataFrame:
     """Overwrites what changes over time by the last state written at or before the snapshot; counts up to then only."""
     seen = history.merge(rows[["deal_id", "snapshot_at"]], on="deal_id")
-    seen = seen[seen["entered_at"] <= seen["snapshot_at"]].sort_values(["deal_id", "entered_at"])
+    seen = seen[seen["entered_at"] <= seen["snapshot_at"]]
+    if stage is not None:  # a history of days: what was entered later on the same day was not known yet
+        order = stage_order(history)
+        later = set(order[order.index(stage) + 1 :])
+        seen = seen[~(seen["stage"].isin(later) & (seen["entered_at"] == seen["snapshot_at"]))]
+    seen = seen.sort_values(["deal_id", "entered_at"], kind="stable")
     last = seen.groupby("deal_id").last()
     for name in FROM_HISTORY:
         if name in last and name in rows:
