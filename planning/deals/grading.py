@@ -31,6 +31,16 @@ LEAST = 400
 BLOCKS, FIRST, MEMORY = 10, 5, 4
 
 
+class TooFew(DataError):
+    """Too few decided leads, or no field that was known in time: `leads` and `fields` say how many there are."""
+
+    def __init__(self, leads: int, fields: int):
+        super().__init__(
+            f"{leads} decided leads and {fields} fields known in time; at least {LEAST} and 1 are meant."
+        )
+        self.leads, self.fields = leads, fields
+
+
 @dataclass(frozen=True)
 class Grading:
     """`grades`: promise and record per grade; `over_time` the same by period; `leads`: a row each; scores; findings."""
@@ -62,7 +72,7 @@ def grade_leads(
     hi90` (promised for the later
     half), `observed` there with `observed_lo, observed_hi`,
     and `kept` (observed inside the promise). `leads`: `deal_id,
-    probability, grade, state, half`. Raises DataError with fewer than 400 decided leads or no field left.
+    probability, grade, state, half`. Raises TooFew, a DataError, with fewer than 400 decided leads or no field left.
     """
     table = as_families(families)
     check_against(table, [str(name) for name in leads.columns], outcome)
@@ -71,9 +81,7 @@ def grade_leads(
     usable = usable_fields(prepared, table, findings)
     closed = np.flatnonzero(prepared.outcomes.closed)
     if len(closed) < LEAST or not usable:
-        raise DataError(
-            f"{len(closed)} decided leads and {len(usable)} fields known in time; at least {LEAST} and 1 are meant."
-        )
+        raise TooFew(len(closed), len(usable))
     rows = closed[np.argsort(_times(prepared, order)[closed], kind="stable")]
     won_now = (prepared.outcomes.state[rows] == "won").astype(float)
     with one_thread(prepared):

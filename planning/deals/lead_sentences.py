@@ -95,6 +95,14 @@ def refusal() -> tuple[str, str]:
     )
 
 
+def to_record() -> tuple[str, str]:
+    """Returns what would let leads be graded."""
+    return (
+        _("Which lead deserves attention first"),
+        _("More decided leads, and fields filled when a lead comes in: source, kind of customer, product asked for."),
+    )
+
+
 def one_sided(won: int, lost: int) -> str:
     """Returns that all leads ended the same way, so none is hotter than another; empty where both ways occur."""
     if won and lost:
@@ -102,6 +110,18 @@ def one_sided(won: int, lost: int) -> str:
     return _("{won} leads were won in time and {lost} were not: there is nothing to tell apart.").format(
         won=number(won), lost=number(lost)
     )
+
+
+def undated() -> str:
+    """Returns that nobody can say which leads were won in time."""
+    return _("No lead has the day on which it was closed, so it cannot be said which were won in time.")
+
+
+def too_few(leads: int, fields: int) -> str:
+    """Returns how many decided leads and fields known in time there are."""
+    if not fields:
+        return _("No field is left that was known when a lead came in and differs between leads.")
+    return ngettext("There is {n} decided lead.", "There are {n} decided leads.", leads).format(n=number(leads))
 
 
 def coin_flip(scores: dict[str, Any]) -> str:

@@ -107,19 +107,25 @@ def weights_finding(weights: pd.DataFrame, summary: dict[str, Any]) -> tuple[str
         "is the 90 % "
         "interval. The pale band is wider: it allows for a cause nobody recorded, as strong as {delta} of the "
         "strongest one. "
-        "A weight says what separates deals within the recorded range, not what a new policy would do."
-    ).format(rule=rule_text(summary["snapshot"]), delta=percent(summary["delta"]))
+        "A weight says what separates deals within the recorded range, not what a new policy would do. All fields "
+        "together take away {r2} of the uncertainty about how a deal ends (R²)."
+    ).format(rule=summary["snapshot"], delta=percent(summary["delta"]), r2=percent(summary["r2"]))
     return claim, why
 
 
-def rule_text(rule: str) -> str:
-    """Returns the snapshot's rule as words."""
-    if rule == "as exported":
-        return _("at the time of the export")
-    stage, days = rule.split("entered ")[-1].split(", outcome within ") if "entered " in rule else (rule, "")
-    if not days:
-        return rule
-    return _("when the deal entered {stage} (outcome within {days} days)").format(stage=stage, days=days.split()[0])
+def gap_finding(gap: pd.DataFrame) -> tuple[str, str]:
+    """Returns which family is most of the distance between won and lost deals."""
+    families = gap[gap["part"] != "total"]
+    top = families.loc[families["gap"].idxmax()]
+    claim = _("{family} is {share} of the distance between won and lost deals").format(
+        family=family_name(top["part"]), share=percent(top["share"])
+    )
+    why = _(
+        "All that speaks for and against a deal makes its score, the log-odds of winning: one more makes the odds 2.7 "
+        "times as high. The rows are by how much won deals score above lost ones; the families add up to the total "
+        "exactly."
+    )
+    return claim, why
 
 
 def weight_text(lo: float, hi: float, p_zero: float) -> str:
@@ -252,6 +258,20 @@ def competitors_finding(table: pd.DataFrame) -> tuple[str, str]:
     return claim, why
 
 
+def needs_finding(table: pd.DataFrame) -> tuple[str, str]:
+    """Returns which requirement we failed most lost deals on."""
+    top = table.iloc[0]
+    claim = ngettext(
+        "Most often unmet, {line}: {need}, {lost} of {n} deal lost",
+        "Most often unmet, {line}: {need}, {lost} of {n} deals lost", int(top["deals"]),
+    ).format(line=top["line"], need=top["need"], lost=number(top["lost"]), n=number(top["deals"]))  # fmt: skip
+    why = _(
+        "Won and lost deals in which a requirement was not met, by product line, those with most losses first. A count "
+        "and no cause: what meeting it is worth stands under what to improve first."
+    )
+    return claim, why
+
+
 def change_finding(table: pd.DataFrame, split: pd.Timestamp, rates: pd.DataFrame) -> tuple[str, str]:
     """Returns why the win rate moved in the last twelve months, from what to what."""
     before, after = (percent(rate) for rate in rates["win_rate"])
@@ -296,10 +316,13 @@ def refusal_headline(summary: dict[str, Any]) -> str:
         return _("These {n} decided deals cannot say why we win: all of them ended the same way").format(n=n)
     if summary["auc"] is None:
         return _("These {n} decided deals cannot say why we win: too few of them, or no field to go by").format(n=n)
-    if not summary["auc_lo"] > 0.5:
+    codes = summary["reason_codes"]
+    if "coin_flip" in codes:
         return _("These {n} deals cannot say why we win: the recorded fields do no better than a coin flip").format(n=n)
-    if any(reason.startswith("only one family") for reason in summary["reasons"]):
+    if "one_family" in codes:
         return _("These {n} deals cannot say why we win: only one family of causes is recorded").format(n=n)
+    if "none_told" in codes:
+        return _("These {n} deals cannot say why we win: no family's weight can be told from zero").format(n=n)
     return _("These {n} deals cannot say why we win: the table itself misleads").format(n=n)
 
 
@@ -308,44 +331,6 @@ def refusal_lede() -> str:
     return _(
         "So there are no weights on this page. What was tested, what holds without a model and what to record is below."
     )
-
-
-def reason_text(reason: str, summary: dict[str, Any]) -> str:
-    """Returns one reason of a refusal in the reader's language."""
-    if "held-out AUC" in reason:
-        return _(
-            "Tried on unseen deals, the fields reach an AUC of {auc} (90 % interval {range}); 0.50 is a coin flip."
-        ).format(
-            auc=number(summary["auc"], 2), range=interval(summary["auc_lo"], summary["auc_hi"], lambda x: number(x, 2))
-        )
-    if reason.startswith("truncation"):
-        return _(
-            "Early deals that closed quickly are missing from the export, so the early ones here are the slow "
-            "ones: {evidence}."
-        ).format(evidence=reason.split(": ", 1)[1])
-    if "at least" in reason or "only one outcome" in reason:
-        return _("{won} won and {lost} lost deals; at least 100 of each are needed.").format(
-            won=number(summary["n_won"]), lost=number(summary["n_lost"])
-        )
-    if reason.startswith("only one family"):
-        family = family_name(reason.split("(", 1)[1].split(")", 1)[0])
-        return _(
-            "Only fields of {family} were known in time; alone it would carry 100 % whatever the deals say. Record a "
-            "field of another family to compare with."
-        ).format(family=family.lower())
-    if reason.startswith("no family"):
-        return _("No family's weight can be told from zero.")
-    if reason.startswith("one family carries"):
-        return _("One family carries over 70 % and rests on values that win nearly always or never.")
-    if reason.startswith("back_filled"):
-        return _("Deals were typed in once they were decided: {evidence}.").format(evidence=reason.split(": ", 1)[1])
-    if reason.startswith("the model did not settle"):
-        return _("The model did not settle on these fields.")
-    if reason.startswith("no deal is closed"):
-        return _("No deal is decided: there is nothing to compare.")
-    if reason.startswith("no field"):
-        return _("No field is left that was known before the outcome: state known_at in families.toml.")
-    return reason
 
 
 def cannot_tell(

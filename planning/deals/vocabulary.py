@@ -25,7 +25,7 @@ def lever_name(name: str) -> str:
         "response_hours": _("Answer the enquiry sooner"),
         "contacts": _("Speak to one more person"),
         "technical_check": _("Technical check before the quote"),
-        "price_gap": _("Price closer to the best rival's"),
+        "price_gap": _("A lower price against the best rival's"),
         "discount": _("A larger discount"),
     }
     return known.get(name, name.replace("_", " ").capitalize())
@@ -65,7 +65,8 @@ def labels() -> dict[str, str]:
         "now": _("Was"), "moved_to": _("Moved to"), "distance": _("Moved by, sd"),
         "chance": _("Chance of a win"), "region": _("Region"),
         "line": _("Product line"), "amount": _("Amount"), "owner_id": _("Person"), "person": _("Person"),
-        "deals": _("Deals"), "reason": _("Reason written"), "agrees": _("The data agree"), "agree_share": _("of these"),
+        "deals": _("Number of deals"), "reason": _("Reason written"), "agrees": _("The data agree"),
+        "agree_share": _("of these"),
         "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owned by"),
         "check_on": _("Check on"), "practice": _("Practice"), "points": _("Win rate, points"),
         "q": _("False discovery"),
@@ -90,7 +91,8 @@ def labels() -> dict[str, str]:
         "way": _("Read as"), "owners": _("Owners"),
         "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
         "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
-        "follow_up_days": _("Days of follow-up"), "as_of": _("Data until"), "split": _("Compared from"),
+        "follow_up_days": _("Days of follow-up"), "age_days": _("Known at an age of, days"),
+        "as_of": _("Data until"), "split": _("Compared from"),
         "top_family": _("Strongest family"), "top_share": _("Its share"),
         "surprises": _("Deals lost against the record"),
     }  # fmt: skip
@@ -102,7 +104,6 @@ def table_title(name: str) -> str:
         "weights": _("All families, with the wider band"), "performers": _("All people"),
         "practice_thirds": _("Each practice, by part of a person's own deals"), "needs": _("Requirements not met"),
         "change": _("The change in figures"), "change_rates": _("Win rate before and after"),
-        "gap": _("Won deals minus lost ones, log-odds"),
         "surprises": _("Deals lost against the record"),
         "reason_confusion": _("Reason written, against what spoke most against the deal"),
         "funnel": _("The stages in figures"),
@@ -136,7 +137,8 @@ def sheet_words() -> dict[str, str]:
     return {
         "look": _("Second look"), "improve": _("Improve first"), "typical": _("Typical losses"),
         "surprises": _("Surprise losses"), "needs": _("Unmet requirements"), "cause": _("What happened"),
-        "decision": _("Decision"), "who": _("Who"), "remark": _("Remark"),
+        "decision": _("Decision"), "who": _("Who"), "remark": _("Remark"), "pulled": _("Deal by deal"),
+        "for_against": _("Beyond the average deal, log-odds: {family}"),
     }  # fmt: skip
 
 
@@ -182,6 +184,22 @@ def severity_name(word: str) -> str:
     return known.get(word, word)
 
 
+def field_name(name: str) -> str:
+    """Returns what a finding is about: a field by its own name, the whole table or a family as words."""
+    if name.startswith("[") and name.endswith("]"):
+        return family_name(name[1:-1])
+    known = {"(rows)": _("all rows"), "(dates)": _("all dates"), "(families)": _("all families")}
+    return known.get(name, name)
+
+
+def cohort_name(code: str) -> str:
+    """Returns a half-year or quarter, such as `2026 H2`, as words."""
+    year, _space, part = code.partition(" ")
+    known = {"H1": _("{year} H1"), "H2": _("{year} H2"), "Q1": _("{year} Q1"), "Q2": _("{year} Q2"),
+             "Q3": _("{year} Q3"), "Q4": _("{year} Q4")}  # fmt: skip
+    return known.get(part, code).format(year=year)
+
+
 def rule_name(rule: str) -> str:
     """Returns the rule of a finding as words."""
     known = {
@@ -200,7 +218,7 @@ def rule_name(rule: str) -> str:
         "future_close": _("future close date"),
         "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
         "dominant_family": _("one family dominates"), "many_levels": _("very many values"),
-        "amount_edited": _("amount edited at closing"),
+        "amount_edited": _("amount edited at closing"), "unread": _("cells not read"),
         "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)
@@ -230,7 +248,7 @@ def words_of_codes() -> dict[str, Callable[[str], str]]:
         "owner": owner_name,
         "reason": family_name, "weakest": family_name, "strongest": family_name, "period": period_name,
          "part": family_name, "family": family_name, "verdict": verdict, "third": part_name,
-        "way": way_name, "top_family": family_name,
+        "way": way_name, "top_family": family_name, "field": field_name, "cohort": cohort_name,
     }  # fmt: skip
 
 

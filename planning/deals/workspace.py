@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from planning.deals import casemix, change, funnel, habits, lostdeals, reasons
+from planning.deals import casemix, change, funnel, habits, lostdeals, reasons, refusal
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
-from planning.deals.grading import Grading, grade_leads
-from planning.deals.lead_sentences import coin_flip, one_sided
+from planning.deals.grading import Grading, TooFew, grade_leads
+from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, handed_over, snapshot
-from planning.errors import DataError
+from planning.errors import DataError, UsageError
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
 OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "engineering", "price_gap": "pricing"}
@@ -34,6 +34,7 @@ class PostMortem:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     split: pd.Timestamp | None = None
     follow_up_days: int | None = None
+    age_days: int | None = None
 
 
 def workspace_families(path: Path, columns: list[str]) -> Families:
@@ -41,15 +42,24 @@ def workspace_families(path: Path, columns: list[str]) -> Families:
     return restrict(load_families(path if path.is_file() else CANONICAL), columns)
 
 
-def post_mortem(step: Any, *, since: Any = None, stage: str = "", delta: float = 0.3) -> PostMortem:
+def post_mortem(
+    step: Any, *, since: Any = None, stage: str = "", age_days: int = 0, delta: float = 0.3
+) -> PostMortem:
     """Reads deals and stage history of a step, takes the snapshot, weighs the families and reviews the lost deals."""
-    deals, history = step.table("deals"), step.table("stage_history")
+    deals, history = dated(step.table("deals")), step.table("stage_history")
     as_of = _as_of(deals, step)
     if since is not None:
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
     deals = deals[~(deals["created_date"] > as_of)].copy()
     families = workspace_families(step.path("families.toml"), list(deals.columns))
-    return analyse(deals, history, families, as_of, stage=stage, delta=delta, seed=step.seed or 0)
+    return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
+
+
+def dated(deals: pd.DataFrame) -> pd.DataFrame:
+    """Deals with a closed_date, empty where the export has none: what needs it is then left out."""
+    if "closed_date" in deals:
+        return deals
+    return deals.assign(closed_date=pd.Series(pd.NaT, deals.index, "datetime64[us]"))
 
 
 def _as_of(deals: pd.DataFrame, step: Any) -> pd.Timestamp:
@@ -65,21 +75,28 @@ def analyse(
     as_of: pd.Timestamp,
     *,
     stage: str = "",
+    age_days: int = 0,
     delta: float = 0.3,
     seed: int = 0,
 ) -> PostMortem:
-    """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported."""
-    rule, left_out, rows, follow_up = "as exported", (), deals, None
+    """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported.
+
+    The moment of the snapshot is `stage`, else `age_days` after a deal was created, else the last stage that a field of
+    the families needs. Raises UsageError for a moment without a stage history, or for both.
+    """
+    rule, left_out, rows, follow_up = "", (), deals, None
     _same_ids(deals, history)
-    moment = stage or _last_stage(families, history)
+    moment = _moment(families, history, stage, age_days)
     if moment:
-        taken: Snapshot = snapshot(deals, history, stage=moment, as_of=as_of)
+        taken: Snapshot = snapshot(deals, history, as_of=as_of, **moment)
         rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
         follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
+    rule = result.summary["snapshot"]
     mortem = PostMortem(
-        deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up
-    )
+        deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up,
+        age_days=moment.get("age_days"),
+    )  # fmt: skip
     mortem.tables.update(_without_model(mortem))
     if not result.refused:
         mortem.tables.update(_with_model(mortem, families, seed))
@@ -95,6 +112,20 @@ def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
         f"no deal_id of stage_history (such as {str(theirs)!r}) is among the deals (such as {str(ours)!r}). "
         "Export both with the same ids."
     )
+
+
+def _moment(families: Families, history: pd.DataFrame | None, stage: str, age_days: int) -> dict[str, Any]:
+    """The moment of the snapshot as options of `snapshot`; empty where the deals are taken as exported."""
+    if stage and age_days:
+        raise UsageError("stage and age_days are two moments. Give one of them.")
+    if age_days < 0:
+        raise UsageError(f"age_days {age_days}: a number of days after the deal was created is meant.")
+    if (stage or age_days) and (history is None or history.empty):
+        raise UsageError("deals as known at an earlier moment need a stage_history. Add it to workbench.toml.")
+    if age_days:
+        return {"age_days": age_days}
+    stage = stage or _last_stage(families, history)
+    return {"stage": stage} if stage else {}
 
 
 def _last_stage(families: Families, history: pd.DataFrame | None) -> str:
@@ -113,7 +144,7 @@ def _split(deals: pd.DataFrame, as_of: pd.Timestamp) -> pd.Timestamp:
 
 
 def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
-    tables: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pd.DataFrame] = {"needs": lostdeals.unmet_needs(mortem.deals)}
     if mortem.history is not None and not mortem.history.empty:
         tables["funnel"] = funnel.funnel(mortem.deals, mortem.history)
         tables["overdue"] = funnel.overdue(mortem.deals, mortem.history, mortem.as_of)
@@ -148,7 +179,6 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
         tables["competitors"] = lostdeals.against_competitors(result, by_id["competitor"])
     tables["typical"] = lostdeals.typical_losses(result, seed=seed)
     tables["surprises"] = _known_of(lostdeals.surprise_losses(result), by_id)
-    tables["needs"] = lostdeals.unmet_needs(mortem.deals)
     closed = by_id["closed_date"].reindex(result.prepared.ids[result.prepared.outcomes.closed].to_numpy())
     after = (closed >= mortem.split).sum()
     if min(after, len(closed) - after) >= 100:
@@ -189,7 +219,7 @@ class LeadGrades:
 
 def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades:
     """Grades a step's deals by what was known when they were created: won within the usual time, or not."""
-    deals = step.table("deals")
+    deals = dated(step.table("deals"))
     as_of = _as_of(deals, step)
     families = at_creation(workspace_families(step.path("families.toml"), list(deals.columns)))
     return grade_workspace(deals[deals["created_date"] <= as_of], families, as_of, hot=hot, cold=cold)
@@ -208,7 +238,7 @@ def _no_grades(grading: Grading) -> str:
     cut = found[(found["rule"] == "truncation") & (found["severity"] == "refused")]
     if not grading.scores["auc_lo"] > 0.5:
         return coin_flip(grading.scores)
-    return "" if cut.empty else str(cut["evidence"].iloc[0])
+    return "" if cut.empty else refusal.blocked("truncation", str(cut["evidence"].iloc[0])).text
 
 
 def grade_workspace(
@@ -225,12 +255,15 @@ def grade_workspace(
     rows = deals.assign(outcome=outcome)
     left_out = (("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),)
     reason = one_sided(int((outcome == "won").sum()), int((outcome == "lost").sum()))
+    if days.isna().all() and (deals["outcome"] == "won").any():
+        reason = undated()
     if reason:
         return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
     try:
         grading = grade_leads(rows, families=families, hot=hot, cold=cold)
-    except DataError as error:
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), str(error), left_out)
+    except TooFew as error:
+        reason = too_few(error.leads, error.fields)
+        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
     reason = _no_grades(grading)
     if reason:
         return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)

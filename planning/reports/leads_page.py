@@ -21,9 +21,13 @@ def show_answer(step: Any, graded: LeadGrades) -> None:
     """The rates of the grades on later leads, or that these leads cannot be graded."""
     step.title(sentences.title())
     words = sentences.labels()
+    for reason, rows in graded.left_out:
+        share = rows / max(graded.n + rows, 1)
+        step.left_out(vocabulary.left_out_reason(reason), rows, share, vocabulary.left_out_done(reason))
     if graded.grading is None:
-        headline, lede = sentences.refusal()
-        step.refuse(headline, f"{lede} {graded.reason}")
+        step.refuse(*sentences.refusal())
+        step.finding("tested", graded.reason)
+        step.cannot_tell(*sentences.to_record())
         return
     grades, scores = graded.grading.grades, graded.grading.scores
     step.answer(sentences.headline(grades), sentences.lede(grades, scores, graded.follow_up_days))
