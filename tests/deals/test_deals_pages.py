@@ -12,7 +12,7 @@ import pytest
 from planning import config, sample
 from planning.deals import workspace
 from planning.deals.families import parse_families
-from planning.errors import DataError
+from planning.errors import DataError, UsageError
 from planning.language import day, month, use
 from planning.reports import deals_page, leads_page, library_page
 from planning.runs import emit
@@ -20,8 +20,8 @@ from planning.sources import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 # Constants of the method, not results: the level of every interval, a coin flip, the chance from which
-# a loss is a surprise.
-SAID_FREELY = {90.0, 0.5, 60.0, 70.0, 100.0}
+# a loss is a surprise, the odds that one more of log-odds makes.
+SAID_FREELY = {90.0, 0.5, 60.0, 70.0, 100.0, 2.7}
 
 
 class Recorder(emit.Results):
@@ -29,10 +29,11 @@ class Recorder(emit.Results):
 
     def __init__(self, folder):
         super().__init__(folder, "page", "en")
-        self.frames, self.alts = {}, []
+        self.frames, self.alts, self.words = {}, [], set()
 
     def tabulate(self, name, frame, **options):
         self.frames[name] = frame
+        self.words |= {word for known in (options.get("words") or {}).values() for word in known.values()}
         return self.table(name, frame, **options)
 
     def chart(self, name, plot, frame, *, alt, title="", **options):
@@ -105,7 +106,7 @@ def said(step: Recorder) -> list[str]:
 
 def values_of(step: Recorder) -> tuple[np.ndarray, set[str]]:
     """All figures of the page's tables (also how many rows they have), and their texts and dates as written."""
-    figures, words = [0.0], set()
+    figures, words = [0.0], set(step.words)
     for frame in step.frames.values():
         figures.append(float(len(frame)))
         for column in frame:
@@ -219,6 +220,29 @@ def test_tables_of_one_outcome_get_full_pages(tables, tmp_path, outcome, words):
     assert missing_numbers(step) == []
     graded = workspace.grade_workspace(deals, workspace.at_creation(families), pd.Timestamp("2026-12-31"))
     assert graded.grading is None and graded.reason
+
+
+def test_deals_without_a_close_date_still_have_weights_and_a_page(tables, tmp_path):
+    deals = workspace.dated(tables[0].drop(columns="closed_date"))
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, None, families, pd.Timestamp("2026-12-31"))
+    step = post_mortem_page(mortem, tmp_path)
+    assert not mortem.result.refused and "change" not in step.frames and "cycle" not in step.frames
+    assert missing_numbers(step) == []
+
+
+def test_an_age_as_the_moment(tables, tmp_path):
+    deals, stages = tables
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    options = {"as_of": pd.Timestamp("2026-12-31"), "age_days": 30}
+    mortem = workspace.analyse(deals, stages, families, **options)
+    assert mortem.rule.startswith("30 days after the deal was created") and missing_numbers(
+        post_mortem_page(mortem, tmp_path)
+    ) == []
+    with pytest.raises(UsageError, match="two moments"):
+        workspace.analyse(deals, stages, families, stage="Proposal", **options)
+    with pytest.raises(UsageError, match="need a stage_history"):
+        workspace.analyse(deals, None, families, **options)
 
 
 def test_a_history_of_other_deals_is_an_error_that_names_both_ids(tables):
