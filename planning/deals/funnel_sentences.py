@@ -27,7 +27,7 @@ def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
 def funnel_alt(table: pd.DataFrame) -> str:
     """Returns the funnel in words."""
     known = table[table["conversion"].notna()]
-    return "; ".join(
+    return _("; ").join(
         f"{r.stage} {percent(r.conversion)} ({interval(r.lo90, r.hi90, percent)})" for r in known.itertuples()
     )
 
@@ -60,7 +60,7 @@ def days_finding(table: pd.DataFrame) -> tuple[str, str]:
 
 def days_alt(table: pd.DataFrame) -> str:
     """Returns the chart of days in words."""
-    rows = "; ".join(f"{r.stage} {number(r.days_mean)}" for r in table.itertuples())
+    rows = _("; ").join(f"{r.stage} {number(r.days_mean)}" for r in table.itertuples())
     return _("Mean days in each stage: {rows}").format(rows=rows)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from planning.language import _, interval, ngettext, number, percent
+from planning.language import _, interval, ngettext, number, paragraph, percent
 
 
 def title() -> str:
@@ -37,13 +37,9 @@ def lede(grades: pd.DataFrame, scores: dict[str, Any], follow_up: int) -> str:
         first = _(
             "{kept} of {n} grades kept their promise on leads the model had not seen; read the others with care."
         ).format(kept=number(kept), n=number(len(grades)))
-    return (
-        first
-        + " "
-        + _("Learned on {learned} earlier leads, judged on {n} later ones; won means won within {days} days.").format(
-            learned=number(scores["learned_on"]), n=number(scores["n"]), days=number(follow_up)
-        )
-    )
+    judged = _("Learned on {learned} earlier leads, judged on {n} later ones; won means won within {days} days.")
+    said = {"learned": number(scores["learned_on"]), "n": number(scores["n"]), "days": number(follow_up)}
+    return paragraph([first, judged.format(**said)])
 
 
 def promise_finding(grades: pd.DataFrame) -> tuple[str, str]:
@@ -58,7 +54,7 @@ def promise_finding(grades: pd.DataFrame) -> tuple[str, str]:
 
 def promise_alt(grades: pd.DataFrame) -> str:
     """Returns the chart in words."""
-    return "; ".join(
+    return _("; ").join(
         _("{grade}: promised {promised}, observed {observed} ({range})").format(
             grade=grade_name(r.grade), promised=percent(r.predicted), observed=percent(r.observed),
             range=interval(r.observed_lo, r.observed_hi, percent),
@@ -88,10 +84,7 @@ def refusal() -> tuple[str, str]:
     """Returns the refusal's headline and lede."""
     return (
         _("These leads cannot be graded yet"),
-        _(
-            "At least 400 decided leads and fields that were known when they came in, and that tell them apart, "
-            "are needed."
-        ),
+        _("So no lead is graded on this page. Why, and what would let us grade them, is below."),
     )
 
 
@@ -121,7 +114,10 @@ def too_few(leads: int, fields: int) -> str:
     """Returns how many decided leads and fields known in time there are."""
     if not fields:
         return _("No field is left that was known when a lead came in and differs between leads.")
-    return ngettext("There is {n} decided lead.", "There are {n} decided leads.", leads).format(n=number(leads))
+    return ngettext(
+        "There is {n} decided lead; at least 400 are needed.", "There are {n} decided leads; at least 400 are needed.",
+        leads,
+    ).format(n=number(leads))  # fmt: skip
 
 
 def coin_flip(scores: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from planning.deals.vocabulary import family_name, lever_name, practice_name
-from planning.language import _, chance, interval, listing, month, ngettext, number, percent, signed
+from planning.language import _, chance, interval, listing, month, ngettext, number, paragraph, percent, signed
 
 
 def title() -> str:
@@ -53,7 +53,7 @@ def lede(summary: dict[str, Any], reasons: pd.DataFrame | None, levers: pd.DataF
                 lever=lever_name(best["lever"]), wins=number(best["expected_wins"]), lost=number(summary["n_lost"])
             )
         )
-    return " ".join(parts)
+    return paragraph(parts)
 
 
 def key_numbers(
@@ -94,6 +94,11 @@ def auc_number(summary: dict[str, Any]) -> dict[str, Any]:
         "note": _("AUC, 90 % interval {range}; 0.50 is a coin flip").format(
             range=interval(summary["auc_lo"], summary["auc_hi"], lambda x: number(x, 2))),
     }  # fmt: skip
+
+
+def auc_alt(said: dict[str, Any]) -> str:
+    """Returns the chart of what was tested in words."""
+    return _("All accepted fields: {auc}; {note}").format(auc=said["text"], note=said["note"])
 
 
 def weights_finding(weights: pd.DataFrame, summary: dict[str, Any]) -> tuple[str, str]:
@@ -139,7 +144,7 @@ def weights_alt(weights: pd.DataFrame) -> str:
         f"{family_name(r.family)} {percent(r.share)} ({weight_text(r.lo90, r.hi90, r.p_zero)})"
         for r in weights.itertuples()
     ]
-    return _("Weight of each family: {rows}").format(rows="; ".join(rows))
+    return _("Weight of each family: {rows}").format(rows=_("; ").join(rows))
 
 
 def reasons_finding(table: pd.DataFrame) -> tuple[str, str]:

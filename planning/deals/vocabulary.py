@@ -151,6 +151,7 @@ def left_out_reason(reason: str) -> str:
         "still open": _("Deals still open"),
         "ended without a decision": _("Deals that ended without a decision"),
         "never reached the moment of the snapshot": _("Deals that never reached the moment of the snapshot"),
+        "older than the first closing": _("Deals begun before the first closing on record"),
         "closed before the moment of the snapshot": _("Deals closed before the moment of the snapshot"),
     }
     return known.get(reason) or (
@@ -158,11 +159,15 @@ def left_out_reason(reason: str) -> str:
     )
 
 
-def left_out_done(reason: str) -> str:
-    """Returns what was done about rows left out."""
+def left_out_done(reason: str, *, funnel: bool = False) -> str:
+    """Returns what was done about rows left out; `funnel` says whether the page has one."""
+    if reason == "older than the first closing":
+        return _("in no curve of won and lost by day")
     if reason in ("repeated rows", "older rows of the same deal"):
         return _("each deal counted once")
-    return _("in no weight; counted in the funnel") if "still open" in reason or "without" in reason else _("not used")
+    if "still open" in reason or "without" in reason:
+        return _("in no weight; counted in the funnel") if funnel else _("in no weight")
+    return _("not used")
 
 
 def after_the_fact(reason: str) -> str:

@@ -93,6 +93,8 @@ def analyse(
         follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
     rule = result.summary["snapshot"]
+    old = funnel.cycle(deals, as_of)[1] if _has_cycle(deals) else 0
+    left_out += (("older than the first closing", old),) if old else ()
     mortem = PostMortem(
         deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up,
         age_days=moment.get("age_days"),
@@ -101,6 +103,11 @@ def analyse(
     if not result.refused:
         mortem.tables.update(_with_model(mortem, families, seed))
     return mortem
+
+
+def _has_cycle(deals: pd.DataFrame) -> bool:
+    """Whether enough deals have ended for curves by day."""
+    return int(deals["closed_date"].notna().sum()) >= 50
 
 
 def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
@@ -152,7 +159,7 @@ def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
         tables["cohort_changes"] = funnel.cohort_changes(tables["cohorts"])
         tables["handed_over"] = handed_over(mortem.history)
         tables["stage_days"] = funnel.days_by_stage(mortem.deals, mortem.history)
-    if mortem.deals["closed_date"].notna().sum() >= 50:
+    if _has_cycle(mortem.deals):
         tables["cycle"], _ = funnel.cycle(mortem.deals, mortem.as_of)
     return tables
 

@@ -9,6 +9,7 @@ import pandas as pd
 from planning import charts
 from planning.deals import funnel, funnel_sentences, lostdeals, sentences, vocabulary
 from planning.files import write_table
+from planning.language import paragraph
 
 if TYPE_CHECKING:
     from planning.deals.workspace import PostMortem
@@ -31,9 +32,8 @@ def show_answer(step: Any, mortem: PostMortem) -> None:
         )
     _numbers(step, mortem)
     for reason, rows in (*mortem.left_out, *result.prepared.left_out):
-        step.left_out(
-            vocabulary.left_out_reason(reason), rows, rows / len(mortem.deals), vocabulary.left_out_done(reason)
-        )
+        done = vocabulary.left_out_done(reason, funnel="funnel" in tables)
+        step.left_out(vocabulary.left_out_reason(reason), rows, rows / len(mortem.deals), done)
 
 
 def _numbers(step: Any, mortem: PostMortem) -> None:
@@ -86,7 +86,7 @@ def _by_size(table: pd.DataFrame, amount: str) -> pd.DataFrame:
 def _show_refusal(step: Any, mortem: PostMortem) -> None:
     summary, words = mortem.result.summary, vocabulary.chart_words()
     texts = summary["reasons"]
-    step.finding("tested", texts[0], " ".join(texts[1:]))
+    step.finding("tested", texts[0], paragraph(texts[1:]))
     if summary["auc"] is not None:
         frame = pd.DataFrame({
             "label": [words["all_fields"]], "value": [summary["auc"]], "lo": [summary["auc_lo"]],
@@ -95,7 +95,7 @@ def _show_refusal(step: Any, mortem: PostMortem) -> None:
         })  # fmt: skip
         number = sentences.auc_number(summary)
         step.chart(
-            "tests", charts.intervals, frame, alt=f"{words['all_fields']}: {number['text']}. {number['note']}",
+            "tests", charts.intervals, frame, alt=sentences.auc_alt(number),
             title=words["tests"],
             kind="ratio", reference=0.5, reference_name=words["coin"], low=0.4, high=1.0,
         )  # fmt: skip
@@ -210,7 +210,7 @@ def show_change(step: Any, mortem: PostMortem) -> None:
     frame = pd.DataFrame({"label": [vocabulary.family_name(name) for name in table["part"]],
     "value": 100 * table["points"],
                           "lo": 100 * table["lo90"], "hi": 100 * table["hi90"]})  # fmt: skip
-    step.chart("change_chart", charts.bars, frame, alt=f"{words['change']}: {claim}", title=words["change"],
+    step.chart("change_chart", charts.bars, frame, alt=claim, title=words["change"],
     signed=True,
                heading=words["points"])  # fmt: skip
     shown = table.copy()
