@@ -14,10 +14,9 @@ def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
     claim = _("No deal has left its stage yet")
     if len(known):
         worst = known.loc[known["conversion"].idxmin()]
-        claim = _("{stage} is where the smallest part goes on: {rate}, 90 % interval {range}").format(
-            stage=worst["stage"], rate=percent(worst["conversion"]),
-            range=interval(worst["lo90"], worst["hi90"], percent),
-        )  # fmt: skip
+        claim = _("The smallest part goes on from {stage}: {rate}").format(
+            stage=worst["stage"], rate=percent(worst["conversion"])
+        )
     why = _("Of the deals that entered a stage and whose time there is over, the share that went on. Deals "
             "still waiting are "
             "counted, but are in no rate.")  # fmt: skip

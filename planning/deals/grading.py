@@ -71,7 +71,8 @@ def grade_leads(
     `grades`: `grade, least` (probability the grade starts at), `leads, predicted` with `lo90,
     hi90` (promised for the later
     half), `observed` there with `observed_lo, observed_hi`,
-    and `kept` (observed inside the promise). `leads`: `deal_id,
+    and `kept` (observed inside the promise). `over_time`: the same by `period`, with the days its leads came in
+    (`began, ended`) where they have one. `leads`: `deal_id,
     probability, grade, state, half`. Raises TooFew, a DataError, with fewer than 400 decided leads or no field left.
     """
     table = as_families(families)
@@ -102,6 +103,7 @@ def grade_leads(
     grades = _grade_table(later).assign(least=[limits[0], limits[1], 0.0])
     parts = [_grade_table(part).assign(period=number) for number, part in later.groupby("period")]
     over_time = pd.concat(parts, ignore_index=True)[["period", *grades.columns.drop("least")]]
+    over_time = _dated(over_time, later["period"].to_numpy(), prepared, rows[len(rows) - len(later) :])
     scores = _scores(later["chance"].to_numpy(), later["won"].to_numpy())
     scores |= {"recalibrated": shape != (0.0, 1.0), "learned_on": len(rows) - len(later)}
     return Grading(grades, over_time, frame, scores, auditing.findings_frame(findings))
@@ -116,6 +118,19 @@ def _times(prepared: Prepared, order: str | None) -> np.ndarray:
     if created is not None and created.notna().mean() > 0.9:
         return created.rank(method="first").fillna(0).to_numpy()
     return np.arange(len(prepared.deals), dtype=float)
+
+
+def _dated(over_time: pd.DataFrame, period: np.ndarray, prepared: Prepared, rows: np.ndarray) -> pd.DataFrame:
+    """Adds the first and the last day on which the leads of a period came in, where the leads have such a day."""
+    from planning.deals.audit_tables import find_dates
+
+    created, _ = find_dates(prepared)
+    if created is None or created.iloc[rows].isna().all():
+        return over_time
+    days = created.iloc[rows].groupby(period)
+    over_time.insert(1, "began", over_time["period"].map(days.min()))
+    over_time.insert(2, "ended", over_time["period"].map(days.max()))
+    return over_time
 
 
 def _predict(

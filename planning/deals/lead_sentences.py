@@ -73,6 +73,14 @@ def time_finding(over_time: pd.DataFrame) -> tuple[str, str]:
     )
 
 
+def part_text(observed: float, lo: float, hi: float, kept: bool) -> str:
+    """Returns the rate of a grade in one part, and against which promise."""
+    if observed != observed:
+        return _("no lead")
+    text = _("{observed}, promised {range}") if kept else _("{observed}, outside the promised {range}")
+    return text.format(observed=percent(observed), range=interval(lo, hi, percent))
+
+
 def open_finding(open_leads: pd.DataFrame) -> tuple[str, str]:
     """Returns how many open leads are hot."""
     hot = int((open_leads["grade"] == "hot").sum())
@@ -146,6 +154,8 @@ def labels() -> dict[str, str]:
         "probability": _("Chance of winning"),
         "owner_id": _("Person"), "region": _("Region"), "line": _("Product line"), "amount_first": _("First amount"),
         "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
+        "began": _("Came in from"), "ended": _("until"), "hot": _("Hot"), "warm": _("Warm"), "cold": _("Cold"),
+        "why_refused": _("Why no lead is graded"),
         "promised": _("promised"), "seen": _("observed"), "yes": _("yes"), "no": _("no"),
         "chart": _("Share of leads won, by grade"),
         "title_grades": _("The grades in figures"), "title_over_time": _("The grades, part by part"),

@@ -50,8 +50,8 @@ def key_numbers(library: pd.DataFrame, people: pd.DataFrame) -> list[dict[str, A
         })  # fmt: skip
     counts = people["verdict"].value_counts()
     top, unsure = int(counts.get("top", 0)), int(counts.get("cannot tell", 0))
-    out.append({"name": "surely_best", "value": top, "label": _("Surely among the best fifth"), "text": number(top),
-                "note": _("of {n} people").format(n=number(len(people)))})  # fmt: skip
+    out.append({"name": "surely_best", "value": top, "label": _("Very likely among the best fifth"),
+                "text": number(top), "note": _("of {n} people").format(n=number(len(people)))})  # fmt: skip
     out.append({"name": "cannot_say", "value": unsure, "label": _("Cannot tell"), "text": number(unsure),
                 "note": _("people for whom a ranking would be luck")})  # fmt: skip
     return out

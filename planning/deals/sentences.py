@@ -236,17 +236,18 @@ def practices_finding(table: pd.DataFrame) -> tuple[str, str]:
 
 
 def performers_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns the claim over people: who is surely among the best fifth, and for how many it cannot be told."""
+    """Returns the claim over people: who is very likely among the best fifth, and for how many it cannot be told."""
     top, unsure = int((table["verdict"] == "top").sum()), int((table["verdict"] == "cannot tell").sum())
     if not top:
         claim = _("Nobody stands out beyond chance among {n} people").format(n=number(len(table)))
     else:
         claim = ngettext(
-            "{n} person is surely among the best fifth", "{n} people are surely among the best fifth", top
+            "{n} person is very likely among the best fifth", "{n} people are very likely among the best fifth", top
         ).format(n=number(top))
-    why = _("Adjusted for the deals they were given. For {unsure} of {n} it cannot be told from these deals; a "
-            "ranking of "
-            "them would be luck.").format(unsure=number(unsure), n=number(len(table)))  # fmt: skip
+    why = _(
+        "Adjusted for the deals they were given; named from a chance of 80 % on. For {unsure} of {n} it cannot be told "
+        "from these deals; a ranking of them would be luck."
+    ).format(unsure=number(unsure), n=number(len(table)))
     return claim, why
 
 
@@ -329,6 +330,11 @@ def refusal_headline(summary: dict[str, Any]) -> str:
     if "none_told" in codes:
         return _("These {n} deals cannot say why we win: no family's weight can be told from zero").format(n=n)
     return _("These {n} deals cannot say why we win: the table itself misleads").format(n=n)
+
+
+def why_refused() -> str:
+    """Returns the heading over the reasons of a refusal."""
+    return _("Why there are no weights")
 
 
 def refusal_lede() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from planning.language import _
+from planning.language import _, number, percent
 
 
 def family_name(name: str) -> str:
@@ -31,6 +31,23 @@ def lever_name(name: str) -> str:
     return known.get(name, name.replace("_", " ").capitalize())
 
 
+def lever_move(lever: str, now: float, to: float) -> str:
+    """Returns from where to where a lever is moved: `4.5 % → −2.1 %`, `no → yes`, `38.3 → 12`."""
+    say: Callable[[float], str] = three_figures
+    if lever in ("price_gap", "discount"):
+        say = lambda value: percent(value, 1)  # noqa: E731
+    if lever == "technical_check":
+        say = lambda value: _("yes") if value else _("no")  # noqa: E731
+    return f"{say(now)} → {say(to)}" if now == now else say(to) if to == to else "–"
+
+
+def three_figures(value: float) -> str:
+    """Returns a reading of any size with three figures."""
+    size = abs(value)
+    digits = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2 if size >= 1 else 3
+    return number(value, digits)
+
+
 def practice_name(name: str) -> str:
     """Returns a practice as something that is done more or less of."""
     known = {
@@ -50,7 +67,7 @@ def owner_name(name: str) -> str:
 def verdict(word: str) -> str:
     """Returns a verdict as words."""
     known = {
-        "top": _("among the best fifth"), "below": _("below the middle"), "cannot tell": _("cannot tell"),
+        "top": _("very likely the best fifth"), "below": _("below the middle"), "cannot tell": _("cannot tell"),
         "differs": _("differs"), "better": _("better"), "worse": _("worse"),
     }  # fmt: skip
     return known.get(word, word)
@@ -88,7 +105,7 @@ def labels() -> dict[str, str]:
         "cohort": _("Began in"), "newest": _("Newest"), "older": _("All older"), "in_time": _("Went on in time"),
         "days_given": _("Days given"), "days_won": _("Days, won deals"), "days_lost": _("Days, lost deals"),
         "days_mean": _("Days, all ended"), "third": _("Part"), "typical": _("Typically"), "people": _("People"),
-        "way": _("Read as"), "owners": _("Owners"),
+        "way": _("Means"), "move": _("From → to"), "owners": _("Owners"),
         "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
         "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
         "follow_up_days": _("Days of follow-up"), "age_days": _("Known at an age of, days"),
@@ -270,4 +287,4 @@ def period_name(code: str) -> str:
 
 def way_name(code: str) -> str:
     """Returns the direction a practice is read in."""
-    return {"up": _("more of it"), "down": _("less of it")}.get(code, code)
+    return {"up": _("a higher value"), "down": _("a lower value")}.get(code, code)

@@ -86,7 +86,7 @@ def _by_size(table: pd.DataFrame, amount: str) -> pd.DataFrame:
 def _show_refusal(step: Any, mortem: PostMortem) -> None:
     summary, words = mortem.result.summary, vocabulary.chart_words()
     texts = summary["reasons"]
-    step.finding("tested", texts[0], paragraph(texts[1:]))
+    step.finding("tested", sentences.why_refused(), paragraph(texts))
     if summary["auc"] is not None:
         frame = pd.DataFrame({
             "label": [words["all_fields"]], "value": [summary["auc"]], "lo": [summary["auc_lo"]],
@@ -128,9 +128,11 @@ def show_lost_deals(step: Any, mortem: PostMortem) -> None:
     if "second_look" in tables:
         table = tables["second_look"].head(SHOWN)
         step.finding("second_look", *sentences.second_look_finding(table, len(table)))
-        keep = ["deal_id", "owner_id", "amount", "lever", "now", "moved_to", "distance", "chance", "lo90", "hi90"]
+        keep = ["deal_id", "owner_id", "amount", "lever", "move", "distance", "chance", "lo90", "hi90"]
         formats = {"amount": "money", "chance": "probability", "lo90": "percent", "hi90": "percent",
-                   "now": "significant", "moved_to": "significant", "distance": "ratio"}  # fmt: skip
+                   "distance": "ratio"}  # fmt: skip
+        moves = [vocabulary.lever_move(row.lever, row.now, row.moved_to) for row in table.itertuples()]
+        table = table.assign(move=moves)
         _table(step, "second_look", table[[c for c in keep if c in table]], formats)
         improve = tables["levers"]
         step.finding("levers", *sentences.levers_finding(improve))
@@ -153,7 +155,7 @@ def _show_kinds(step: Any, tables: dict[str, pd.DataFrame]) -> None:
            {"deals": "integer", "share": "percent"})  # fmt: skip
     step.finding("surprises", *sentences.surprises_finding(surprises, SHOWN))
     if len(surprises):
-        keep = ["deal_id", "owner_id", "line", "amount", "win_probability", "strongest", "weakest", "loss_reason"]
+        keep = ["deal_id", "owner_id", "amount", "win_probability", "strongest", "weakest", "loss_reason"]
         formats = {"amount": "money", "win_probability": "probability"}
         _table(step, "surprises", surprises[[c for c in keep if c in surprises]].head(SHOWN), formats)
 

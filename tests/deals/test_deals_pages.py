@@ -21,7 +21,7 @@ from planning.sources import read_table
 ROOT = Path(__file__).resolve().parents[2]
 # Constants of the method, not results: the level of every interval, a coin flip, the chance from which
 # a loss is a surprise, the odds that one more of log-odds makes.
-SAID_FREELY = {90.0, 0.5, 60.0, 70.0, 100.0, 2.7}
+SAID_FREELY = {90.0, 0.5, 60.0, 70.0, 80.0, 100.0, 2.7, 400.0}
 
 
 class Recorder(emit.Results):

@@ -124,7 +124,9 @@ def test_leads_that_cannot_be_graded_get_a_page_that_says_why(kind, tmp_path):
         leads_page.show_answer(step, graded)
     manifest = step.manifest
     assert manifest["state"] == "cannot_tell" and graded.reason
-    said = [manifest["answer"], manifest["lede"], *(each["finding"] for each in manifest["sections"])]
+    sections = manifest["sections"]
+    said = [manifest["answer"], manifest["lede"]]
+    said += [text for each in sections for text in (each["finding"], each["why"])]
     said += [text for line in manifest["cannot_tell"] for text in (line["question"], line["answer"])]
     assert graded.reason in said and not any(re.search(r"[A-Za-z]{3,}", OWN_NAMES.sub("", text)) for text in said)
 

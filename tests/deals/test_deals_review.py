@@ -104,7 +104,7 @@ def test_funnel_counts_waiting_deals_in_no_rate():
 def test_the_funnel_names_the_smallest_rate_and_not_the_most_deals():
     rows = [("Lead", 100, 90, 0.9), ("Proposal", 1000, 700, 0.7), ("Talks", 100, 60, 0.6), ("New", 5, 0, np.nan)]
     table = pd.DataFrame(rows, columns=["stage", "entered", "moved_on", "conversion"]).assign(lo90=0.5, hi90=0.8)
-    assert funnel_sentences.funnel_finding(table)[0].startswith("Talks is where the smallest part goes on: 60")
+    assert funnel_sentences.funnel_finding(table)[0].startswith("The smallest part goes on from Talks: 60")
     assert funnel_sentences.funnel_finding(table.tail(1))[0] == "No deal has left its stage yet"
     assert "New" not in funnel_sentences.funnel_alt(table)
 

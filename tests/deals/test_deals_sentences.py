@@ -55,6 +55,14 @@ def test_singular_and_plural():
     assert "No open deal" in funnel_sentences.overdue_text(pd.DataFrame({"days": []}))
 
 
+def test_a_move_of_a_lever_is_told_in_its_own_unit():
+    none = float("nan")
+    moves = [("price_gap", 0.045, -0.021), ("technical_check", 0, 1), ("response_hours", 38.31, 12.0)]
+    moves += [("visits", none, 3.0), ("visits", none, none)]
+    told = [vocabulary.lever_move(*move) for move in moves]
+    assert [text.replace("\u202f", " ") for text in told] == ["4.5 % → −2.1 %", "no → yes", "38.3 → 12", "3", "–"]
+
+
 def test_a_change_within_chance_is_called_so():
     table = pd.DataFrame({"part": ["market", "mix", "unexplained", "total"], "points": [-0.01, 0, 0, -0.01],
                           "lo90": [-0.02, 0, 0, -0.04], "hi90": [0.0, 0, 0, 0.02]})  # fmt: skip
