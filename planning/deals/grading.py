@@ -95,7 +95,7 @@ def grade_leads(
     shape, limits, _ = _promise(past, won_now[len(won_now) - len(past) :], block, BLOCKS, hot, cold)
     chance = 1 / (1 + np.exp(-_bend(final, shape)))
     chance[rows[len(rows) - len(later) :]] = later["chance"]
-    frame = pd.DataFrame({"deal_id": prepared.ids, "probability": chance, "grade": _grade(chance, limits),
+    frame = pd.DataFrame({"deal_id": prepared.ids, "probability": chance, "grade": grade_of(chance, limits),
                           "state": prepared.outcomes.state, "judged": False})  # fmt: skip
     frame.loc[rows[len(rows) - len(later) :], ["grade", "judged"]] = np.column_stack(
         [later["grade"], [True] * len(later)]
@@ -179,7 +179,7 @@ def _judge(eta: np.ndarray, won: np.ndarray, block: np.ndarray, number: int, hot
     shape, limits, drift = _promise(eta, won, block, number, hot, cold)
     now = block == number
     chance = 1 / (1 + np.exp(-_bend(eta[now], shape)))
-    grade = _grade(chance, limits)
+    grade = grade_of(chance, limits)
     return pd.DataFrame({"period": number - FIRST + 1, "chance": chance, "grade": grade, "won": won[now],
                          "drift": [drift[name] for name in grade]})  # fmt: skip
 
@@ -216,13 +216,14 @@ def _bend(eta: np.ndarray, shape: tuple[float, float]) -> np.ndarray:
     return shape[0] + shape[1] * eta
 
 
-def _grade(chance: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def grade_of(chance: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Hot from the first limit on, cold below the second."""
     return np.where(chance >= limits[0], "hot", np.where(chance < limits[1], "cold", "warm"))
 
 
 def _drift(chance: np.ndarray, won: np.ndarray, block: np.ndarray, limits: tuple[float, float]) -> dict[str, float]:
     """Per grade the variance of past promises about what came, beyond the luck of the draw."""
-    grade, out = _grade(chance, limits), {}
+    grade, out = grade_of(chance, limits), {}
     for name in GRADES:
         extra = []
         for number in np.unique(block):

@@ -81,11 +81,15 @@ def part_text(observed: float, lo: float, hi: float, kept: bool) -> str:
     return text.format(observed=percent(observed), range=interval(lo, hi, percent))
 
 
-def open_finding(open_leads: pd.DataFrame) -> tuple[str, str]:
+def open_finding(open_leads: pd.DataFrame, follow_up: int) -> tuple[str, str]:
     """Returns how many open leads are hot."""
     hot = int((open_leads["grade"] == "hot").sum())
     claim = ngettext("{n} open lead is hot now", "{n} open leads are hot now", hot).format(n=number(hot))
-    return claim, _("Open leads by their chance, from what was known when they came in.")
+    why = _(
+        "Open leads by their chance of being won within {days} days of coming in. It starts from what was known then; "
+        "the time that has passed without a win is taken off, so an old lead needs a better start to be hot."
+    ).format(days=number(follow_up))
+    return claim, why
 
 
 def refusal() -> tuple[str, str]:
@@ -151,7 +155,7 @@ def labels() -> dict[str, str]:
         "grade": _("Grade"), "least": _("From a chance of"), "leads": _("Leads"), "predicted": _("Promised"),
         "lo90": _("Interval from"), "hi90": _("to"), "observed": _("Observed"), "observed_lo": _("Interval from"),
         "observed_hi": _("to"), "kept": _("Kept"), "period": _("Part"), "deal_id": _("Lead"),
-        "probability": _("Chance of winning"),
+        "probability": _("Chance when it came in"), "now": _("Chance now"), "age": _("Days open"),
         "owner_id": _("Person"), "region": _("Region"), "line": _("Product line"), "amount_first": _("First amount"),
         "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
         "began": _("Came in from"), "ended": _("until"), "hot": _("Hot"), "warm": _("Warm"), "cold": _("Cold"),

@@ -168,6 +168,7 @@ def left_out_reason(reason: str) -> str:
         "still open": _("Deals still open"),
         "ended without a decision": _("Deals that ended without a decision"),
         "never reached the moment of the snapshot": _("Deals that never reached the moment of the snapshot"),
+        "open beyond the follow-up time": _("Leads open longer than the time a lead is given"),
         "older than the first closing": _("Deals begun before the first closing on record"),
         "closed before the moment of the snapshot": _("Deals closed before the moment of the snapshot"),
     }

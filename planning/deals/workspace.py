@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from planning.deals import casemix, change, funnel, habits, lostdeals, reasons, refusal
+from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
-from planning.deals.grading import Grading, TooFew, grade_leads
+from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
 from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, handed_over, snapshot
@@ -214,7 +215,11 @@ def _known_of(found: pd.DataFrame, by_id: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class LeadGrades:
-    """The grading (None with `reason` when refused), the open leads graded, and the time every lead was given."""
+    """The grading (None with `reason` when refused), the open leads, and the time every lead was given.
+
+    `open_leads`: `deal_id, probability` (when it came in), `age` in days, `now` (the chance left, see `ageing`), and
+    `grade` by it.
+    """
 
     grading: Grading | None
     open_leads: pd.DataFrame
@@ -264,19 +269,35 @@ def grade_workspace(
     reason = one_sided(int((outcome == "won").sum()), int((outcome == "lost").sum()))
     if days.isna().all() and (deals["outcome"] == "won").any():
         reason = undated()
+    n = int(had_time.sum())
     if reason:
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, left_out)
     try:
         grading = grade_leads(rows, families=families, hot=hot, cold=cold)
     except TooFew as error:
-        reason = too_few(error.leads, error.fields)
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, too_few(error.leads, error.fields), left_out)
     reason = _no_grades(grading)
     if reason:
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
-    waiting = deals.loc[(deals["outcome"] == "open"), "deal_id"]
-    leads = grading.leads[grading.leads["deal_id"].isin(waiting)]
-    keep = [name for name in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if name in deals]
-    open_leads = leads[["deal_id", "probability", "grade"]].merge(deals[keep], on="deal_id")
-    open_leads = open_leads.sort_values("probability", ascending=False, kind="stable").reset_index(drop=True)
-    return LeadGrades(grading, open_leads, follow_up, int(had_time.sum()), "", left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, left_out)
+    won_days = days[had_time & (outcome == "won")].to_numpy("float64")
+    other_days = days[had_time & (outcome == "lost")].fillna(np.inf).to_numpy("float64")
+    waiting = _waiting(deals, grading, as_of).assign(
+        now=lambda leads: ageing.chance_now(
+            leads["probability"].to_numpy(), leads["age"].to_numpy(), won_after=won_days, ended_after=other_days,
+            follow_up=follow_up,
+        )
+    )  # fmt: skip
+    over = waiting["age"] > follow_up
+    left_out += (("open beyond the follow-up time", int(over.sum())),)
+    limits = tuple(grading.grades["least"][:2])
+    open_leads = waiting[~over].assign(grade=lambda leads: grade_of(leads["now"].to_numpy(), limits))
+    open_leads = open_leads.sort_values("now", ascending=False, kind="stable").reset_index(drop=True)
+    return LeadGrades(grading, open_leads, follow_up, n, "", tuple(pair for pair in left_out if pair[1]))
+
+
+def _waiting(deals: pd.DataFrame, grading: Grading, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Leads that are open, with the chance they had when they came in and the days since."""
+    is_open = deals.loc[deals["outcome"] == "open"]
+    keep = [n for n in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if n in deals]
+    leads = grading.leads[["deal_id", "probability"]].merge(is_open[keep], on="deal_id")
+    return leads.assign(age=(as_of - leads["created_date"]).dt.days)

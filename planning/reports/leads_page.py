@@ -90,12 +90,14 @@ def show_open(step: Any, graded: LeadGrades) -> None:
         step.finish()
         return
     if len(graded.open_leads):
-        step.finding("open_leads", *sentences.open_finding(graded.open_leads))
+        step.finding("open_leads", *sentences.open_finding(graded.open_leads, graded.follow_up_days))
         shown = max(40, int((graded.open_leads["grade"] == "hot").sum()))
-        formats = {"probability": "percent", "amount_first": "money", "created_date": "date"}
-        _table(step, "open_first", graded.open_leads.head(FIRST), formats)
+        formats = {"probability": "percent", "now": "probability", "age": "integer", "amount_first": "money"}
+        order = ["deal_id", "grade", "now", "probability", "age", "owner_id", "region", "line", "amount_first"]
+        leads = graded.open_leads[[name for name in order if name in graded.open_leads]]
+        _table(step, "open_first", leads.head(FIRST), formats)
         if len(graded.open_leads) > FIRST:
-            _table(step, "open_leads", graded.open_leads.head(shown), formats, details=True)
+            _table(step, "open_leads", leads.head(shown), formats, details=True)
     found = graded.grading.findings
     refused = found[(found["severity"] == "refused") & ~found["rule"].isin(["not_listed"])].drop_duplicates("field")
     if len(refused):
