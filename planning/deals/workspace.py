@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,12 @@ def post_mortem(
     return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
 
 
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """Ids of deals as text, `9001.0` as `9001`: the export of one table may write them as numbers, of another not."""
+    ids = table["deal_id"].astype("str").str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    return table.assign(deal_id=ids.where(table["deal_id"].notna()))
+
+
 def dated(deals: pd.DataFrame) -> pd.DataFrame:
     """Deals with a closed_date, empty where the export has none: what needs it is then left out."""
     if "closed_date" in deals:
@@ -85,6 +91,7 @@ def analyse(
     The moment of the snapshot is `stage`, else `age_days` after a deal was created, else the last stage that a field of
     the families needs. Raises UsageError for a moment without a stage history, or for both.
     """
+    deals, history = named(deals), None if history is None else named(history)
     rule, left_out, rows, follow_up = "", (), deals, None
     _same_ids(deals, history)
     moment = _moment(families, history, stage, age_days)
@@ -93,6 +100,7 @@ def analyse(
         rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
         follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
+    result = replace(result, prepared=replace(result.prepared, ids=result.prepared.ids.astype("str")))
     rule = result.summary["snapshot"]
     old = funnel.cycle(deals, as_of)[1] if _has_cycle(deals) else 0
     left_out += (("older than the first closing", old),) if old else ()
@@ -257,6 +265,7 @@ def grade_workspace(
     deals: pd.DataFrame, families: Families, as_of: pd.Timestamp, *, hot: float = 0.2, cold: float = 0.5
 ) -> LeadGrades:
     """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open."""
+    deals = named(deals)
     days = (deals["closed_date"] - deals["created_date"]).dt.days
     follow_up = int(days.quantile(0.9)) if days.notna().any() else 90
     had_time = deals["created_date"] + pd.Timedelta(days=follow_up) <= as_of
@@ -299,5 +308,5 @@ def _waiting(deals: pd.DataFrame, grading: Grading, as_of: pd.Timestamp) -> pd.D
     """Leads that are open, with the chance they had when they came in and the days since."""
     is_open = deals.loc[deals["outcome"] == "open"]
     keep = [n for n in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if n in deals]
-    leads = grading.leads[["deal_id", "probability"]].merge(is_open[keep], on="deal_id")
+    leads = named(grading.leads[["deal_id", "probability"]]).merge(is_open[keep], on="deal_id")
     return leads.assign(age=(as_of - leads["created_date"]).dt.days)

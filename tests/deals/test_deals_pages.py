@@ -231,6 +231,26 @@ def test_deals_without_a_close_date_still_have_weights_and_a_page(tables, tmp_pa
     assert missing_numbers(step) == []
 
 
+@pytest.mark.parametrize("form", ["{:.0f}", "{:.1f}"])
+def test_ids_that_are_numbers_find_their_people_and_reasons(mortem, tables, form):
+    """The sample with the deals numbered as a CRM does it, once written as floats: every table stays as it was."""
+    deals, stages = tables
+    number = {name: place for place, name in enumerate(deals["deal_id"], 9001)}
+    numbered = deals.assign(deal_id=deals["deal_id"].map(number).map(form.format))
+    steps = stages.assign(deal_id=stages["deal_id"].map(number).map("{:.0f}".format))
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    other = workspace.analyse(numbered, steps, families, pd.Timestamp("2026-12-31"), seed=20270101)
+    for name in ("reasons", "performers", "competitors", "change", "practices"):
+        pd.testing.assert_frame_equal(other.tables[name], mortem.tables[name])
+    first = mortem.tables["second_look"]["deal_id"].map(number).map("{:.0f}".format)
+    assert other.tables["second_look"]["deal_id"].tolist() == first.tolist()
+    early = workspace.at_creation(families)
+    plain, counted = (
+        workspace.grade_workspace(table, early, pd.Timestamp("2026-12-31")).open_leads for table in (deals, numbered)
+    )
+    assert plain["owner_id"].tolist() == counted["owner_id"].tolist() and len(plain) > 100
+
+
 def test_an_age_as_the_moment(tables, tmp_path):
     deals, stages = tables
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
@@ -249,5 +269,5 @@ def test_a_history_of_other_deals_is_an_error_that_names_both_ids(tables):
     deals, stages = tables
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     other = deals.assign(deal_id=np.arange(1.0, len(deals) + 1))
-    with pytest.raises(DataError, match="'D000001'.*'1.0'.*same ids"):
+    with pytest.raises(DataError, match="'D000001'.*'1'.*same ids"):
         workspace.analyse(other, stages, families, pd.Timestamp("2026-12-31"))
