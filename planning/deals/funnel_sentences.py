@@ -12,7 +12,9 @@ def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
     """Returns from which stage the smallest part of the deals goes on."""
     known = table[table["conversion"].notna()]
     claim = _("No deal has left its stage yet")
-    if len(known):
+    if len(known) and (known["conversion"] == 1).all():
+        claim = _("No deal has ended in a stage yet")
+    elif len(known):
         worst = known.loc[known["conversion"].idxmin()]
         claim = _("The smallest part goes on from {stage}: {rate}").format(
             stage=worst["stage"], rate=percent(worst["conversion"])

@@ -86,6 +86,7 @@ def labels() -> dict[str, str]:
         "agree_share": _("of these"),
         "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owned by"),
         "check_on": _("Check on"), "practice": _("Practice"), "points": _("Win rate, points"),
+        "difference": _("Difference, points"),
         "q": _("False discovery"),
         "points_lo": _("Interval from"), "points_hi": _("to"), "verdict": _("Verdict"), "wins": _("Won"),
         "p_top": _("Chance, best fifth"), "effect": _("Beyond their deals, log-odds"), "competitor": _("Competitor"),
@@ -168,6 +169,7 @@ def left_out_reason(reason: str) -> str:
         "still open": _("Deals still open"),
         "ended without a decision": _("Deals that ended without a decision"),
         "never reached the moment of the snapshot": _("Deals that never reached the moment of the snapshot"),
+        "closed later": _("Deals with a closing day after the last day of data"),
         "open beyond the follow-up time": _("Leads open longer than the time a lead is given"),
         "older than the first closing": _("Deals begun before the first closing on record"),
         "closed before the moment of the snapshot": _("Deals closed before the moment of the snapshot"),
@@ -181,6 +183,8 @@ def left_out_done(reason: str, *, funnel: bool = False) -> str:
     """Returns what was done about rows left out; `funnel` says whether the page has one."""
     if reason == "older than the first closing":
         return _("in no curve of won and lost by day")
+    if reason == "closed later":
+        return _("taken as open")
     if reason in ("repeated rows", "older rows of the same deal"):
         return _("each deal counted once")
     if "still open" in reason or "without" in reason:

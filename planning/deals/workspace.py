@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
+from planning.deals.asof import dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, restrict
 from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
@@ -48,31 +49,11 @@ def post_mortem(
 ) -> PostMortem:
     """Reads deals and stage history of a step, takes the snapshot, weighs the families and reviews the lost deals."""
     deals, history = dated(step.table("deals")), step.table("stage_history")
-    as_of = _as_of(deals, step)
+    as_of = last_day(deals, _stated(step))
     if since is not None:
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
-    deals = deals[~(deals["created_date"] > as_of)].copy()
     families = workspace_families(step.path("families.toml"), list(deals.columns))
     return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
-
-
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """Ids of deals as text, `9001.0` as `9001`: the export of one table may write them as numbers, of another not."""
-    ids = table["deal_id"].astype("str").str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
-    return table.assign(deal_id=ids.where(table["deal_id"].notna()))
-
-
-def dated(deals: pd.DataFrame) -> pd.DataFrame:
-    """Deals with a closed_date, empty where the export has none: what needs it is then left out."""
-    if "closed_date" in deals:
-        return deals
-    return deals.assign(closed_date=pd.Series(pd.NaT, deals.index, "datetime64[us]"))
-
-
-def _as_of(deals: pd.DataFrame, step: Any) -> pd.Timestamp:
-    stated = getattr(step.parameters, "as_of", None) or getattr(step.settings.plan, "as_of", None)
-    seen = max(deals[name].max() for name in ("created_date", "closed_date") if name in deals)
-    return min(pd.Timestamp(stated), seen) if stated else seen
 
 
 def analyse(
@@ -91,7 +72,8 @@ def analyse(
     The moment of the snapshot is `stage`, else `age_days` after a deal was created, else the last stage that a field of
     the families needs. Raises UsageError for a moment without a stage history, or for both.
     """
-    deals, history = named(deals), None if history is None else named(history)
+    deals, later = until(named(deals), as_of)
+    history = None if history is None else named(history[~(history["entered_at"] > as_of)])
     rule, left_out, rows, follow_up = "", (), deals, None
     _same_ids(deals, history)
     moment = _moment(families, history, stage, age_days)
@@ -103,7 +85,7 @@ def analyse(
     result = replace(result, prepared=replace(result.prepared, ids=result.prepared.ids.astype("str")))
     rule = result.summary["snapshot"]
     old = funnel.cycle(deals, as_of)[1] if _has_cycle(deals) else 0
-    left_out += (("older than the first closing", old),) if old else ()
+    left_out += tuple(pair for pair in (("older than the first closing", old), ("closed later", later)) if pair[1])
     mortem = PostMortem(
         deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up,
         age_days=moment.get("age_days"),
@@ -128,6 +110,11 @@ def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
         f"no deal_id of stage_history (such as {str(theirs)!r}) is among the deals (such as {str(ours)!r}). "
         "Export both with the same ids."
     )
+
+
+def _stated(step: Any) -> Any:
+    """The last day of data that the notebook, else the workspace, states; None for all data."""
+    return getattr(step.parameters, "as_of", None) or getattr(step.settings.plan, "as_of", None)
 
 
 def _moment(families: Families, history: pd.DataFrame | None, stage: str, age_days: int) -> dict[str, Any]:
@@ -240,9 +227,9 @@ class LeadGrades:
 def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades:
     """Grades a step's deals by what was known when they were created: won within the usual time, or not."""
     deals = dated(step.table("deals"))
-    as_of = _as_of(deals, step)
+    as_of = last_day(deals, _stated(step))
     families = at_creation(workspace_families(step.path("families.toml"), list(deals.columns)))
-    return grade_workspace(deals[deals["created_date"] <= as_of], families, as_of, hot=hot, cold=cold)
+    return grade_workspace(deals, families, as_of, hot=hot, cold=cold)
 
 
 def at_creation(families: Families) -> Families:
@@ -265,7 +252,7 @@ def grade_workspace(
     deals: pd.DataFrame, families: Families, as_of: pd.Timestamp, *, hot: float = 0.2, cold: float = 0.5
 ) -> LeadGrades:
     """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open."""
-    deals = named(deals)
+    deals, later = until(named(deals), as_of)
     days = (deals["closed_date"] - deals["created_date"]).dt.days
     follow_up = int(days.quantile(0.9)) if days.notna().any() else 90
     had_time = deals["created_date"] + pd.Timedelta(days=follow_up) <= as_of
@@ -274,7 +261,11 @@ def grade_workspace(
     outcome[(deals["outcome"] == "won") & in_time] = "won"
     outcome[~had_time] = "open"
     rows = deals.assign(outcome=outcome)
-    left_out = (("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),)
+    left_out = (
+        ("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),
+        ("closed later", later),
+    )
+    left_out = tuple(pair for pair in left_out if pair[1])
     reason = one_sided(int((outcome == "won").sum()), int((outcome == "lost").sum()))
     if days.isna().all() and (deals["outcome"] == "won").any():
         reason = undated()

@@ -263,8 +263,9 @@ def _show_cohorts(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     wide = cohorts.pivot(index="cohort", columns="stage", values="conversion").reset_index()
     wide = wide[["cohort", *cohorts["stage"].drop_duplicates()]].rename_axis(columns=None)
     _table(step, "cohort_rates", wide, dict.fromkeys(wide.columns[1:], "percent"))
-    shown = changes.assign(points=100 * changes["points"], lo90=100 * changes["lo90"], hi90=100 * changes["hi90"])
-    formats = dict.fromkeys(("points", "lo90", "hi90"), "number") | {"newest": "percent", "older": "percent"}
+    shown = changes.rename(columns={"points": "difference"})
+    shown[["difference", "lo90", "hi90"]] *= 100
+    formats = dict.fromkeys(("difference", "lo90", "hi90"), "number") | {"newest": "percent", "older": "percent"}
     _table(step, "cohort_changes", shown, formats, details=True)
     rates = dict.fromkeys(("conversion", "lo90", "hi90"), "percent")
     _table(step, "cohorts", cohorts, rates | dict.fromkeys(("entered", "in_time", "days_given"), "integer"),

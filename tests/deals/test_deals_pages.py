@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from planning import config, sample
-from planning.deals import workspace
+from planning.deals import asof, workspace
 from planning.deals.families import parse_families
 from planning.errors import DataError, UsageError
 from planning.language import day, month, use
@@ -223,7 +223,7 @@ def test_tables_of_one_outcome_get_full_pages(tables, tmp_path, outcome, words):
 
 
 def test_deals_without_a_close_date_still_have_weights_and_a_page(tables, tmp_path):
-    deals = workspace.dated(tables[0].drop(columns="closed_date"))
+    deals = asof.dated(tables[0].drop(columns="closed_date"))
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     mortem = workspace.analyse(deals, None, families, pd.Timestamp("2026-12-31"))
     step = post_mortem_page(mortem, tmp_path)

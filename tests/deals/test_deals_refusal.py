@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planning.deals import family_weights, workspace
+from planning.deals import asof, family_weights, workspace
 from planning.deals.families import parse_families
 from planning.language import use
 from planning.reports import leads_page
@@ -115,7 +115,7 @@ def test_leads_that_cannot_be_graded_get_a_page_that_says_why(kind, tmp_path):
     if kind == "no field":
         families = parse_families(SILENT, "f.toml")
     if kind == "no day":
-        frame = workspace.dated(frame.drop(columns="closed_date"))
+        frame = asof.dated(frame.drop(columns="closed_date"))
     if kind == "one outcome":
         frame["outcome"] = "won"
     with use("zh"):

@@ -1,0 +1,34 @@
+"""The tables as they stood on the last day of data: nothing later gets in; a closing day far in the future is none."""
+
+import pandas as pd
+
+from planning.deals.asof import dated, last_day, named, until
+
+
+def deals() -> pd.DataFrame:
+    days = ["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"]
+    ends = ["2026-01-20", "2026-05-01", "2031-05-05", None]
+    return pd.DataFrame({
+        "deal_id": ["1.0", "2.0", "3.0", "x1.0"], "created_date": pd.to_datetime(days),
+        "closed_date": pd.to_datetime(ends), "outcome": ["won", "lost", "won", "open"],
+    })  # fmt: skip
+
+
+def test_ids_in_one_form():
+    assert named(deals())["deal_id"].tolist() == ["1", "2", "3", "x1.0"]
+    assert named(pd.DataFrame({"deal_id": [7, 8]}))["deal_id"].tolist() == ["7", "8"]
+    assert named(pd.DataFrame({"deal_id": [7.0, None]}))["deal_id"].isna().tolist() == [False, True]
+
+
+def test_the_last_day_is_no_typing_error_and_no_wish():
+    many = pd.concat([deals()] * 1 + [deals().head(2)] * 20, ignore_index=True)
+    assert last_day(many) == pd.Timestamp("2026-05-01")
+    assert last_day(many, "2026-03-15") == pd.Timestamp("2026-03-15")
+    assert last_day(many, "2030-01-01") == pd.Timestamp("2026-05-01")
+    assert last_day(dated(many.drop(columns="closed_date"))) == pd.Timestamp("2026-04-01")
+
+
+def test_what_was_closed_later_was_open_then():
+    known, later = until(deals(), pd.Timestamp("2026-03-15"))
+    assert known["outcome"].tolist() == ["won", "open", "open"] and later == 2
+    assert known["closed_date"].notna().tolist() == [True, False, False]
