@@ -110,7 +110,7 @@ def labels() -> dict[str, str]:
         "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
         "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
         "follow_up_days": _("Days of follow-up"), "age_days": _("Known at an age of, days"),
-        "as_of": _("Data until"), "split": _("Compared from"),
+        "as_of": _("Data until"), "closed_date": _("Closed on"), "split": _("Compared from"),
         "top_family": _("Strongest family"), "top_share": _("Its share"),
         "surprises": _("Deals lost against the record"),
     }  # fmt: skip
