@@ -315,6 +315,22 @@ def _zero_amounts(name: str, amounts: pd.Series) -> list[Finding]:
     return [Finding("note", name, "zero_amounts", text, _("Leave it empty where it is not known."), zero)]
 
 
+def idle_names(families: Families, prepared: Prepared, refused: set[str]) -> list[Finding]:
+    """Names of the families file that do nothing: the deals don't have them, or a lever that nobody can move."""
+    found = []
+    for name, guess in families.absent.items():
+        action = _("Correct the name; did you mean “{guess}”?").format(guess=guess) if guess else _("Take it out.")
+        text = _("stands in the families file, but the deals have no such field")
+        found.append(Finding("warning", name, "not_in_deals", text, action))
+    for name in families.levers:
+        column = prepared.columns.get(name)
+        if column is not None and (name in refused or column.kind != "number"):
+            text = _("named as a lever, but it is refused as a cause or no number, so nobody can move it")
+            action = _("Name a number that is known while the deal is open.")
+            found.append(Finding("warning", name, "idle_lever", text, action))
+    return found
+
+
 def table_refusals(families: Families, prepared: Prepared) -> list[Finding]:
     """Refusals by the families table itself: no known_at, known only at closing, a name that says after the fact."""
     found = []

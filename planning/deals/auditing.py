@@ -57,6 +57,7 @@ def run_audit(prepared: Prepared, families: Families | None) -> list[Finding]:
         found += audit_fields.audit_field(prepared, name, rows, order, known_at)
     if families is not None:
         found += audit_fields.table_refusals(families, prepared)
+        found += audit_fields.idle_names(families, prepared, refused_fields(found))
     else:
         found += _by_name(prepared)
     return sorted(found, key=lambda finding: ORDER[finding.severity])

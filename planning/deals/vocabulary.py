@@ -246,6 +246,7 @@ def rule_name(rule: str) -> str:
         "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
         "dominant_family": _("one family dominates"), "many_levels": _("very many values"),
         "amount_edited": _("amount edited at closing"), "unread": _("cells not read"),
+        "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"),
         "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import pandas as pd
 from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
 from planning.deals.asof import dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
-from planning.deals.families import Families, load_families, restrict
+from planning.deals.families import Families, load_families, renamed, restrict
 from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
 from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, handed_over, snapshot
 from planning.errors import DataError, UsageError
+from planning.tables.matching import match_columns
+from planning.tables.schema import fields as deal_fields
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
 OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "engineering", "price_gap": "pricing"}
@@ -39,9 +42,24 @@ class PostMortem:
     age_days: int | None = None
 
 
-def workspace_families(path: Path, columns: list[str]) -> Families:
-    """The workspace's own families.toml where there is one, else the canonical families, for the columns at hand."""
-    return restrict(load_families(path if path.is_file() else CANONICAL), columns)
+def workspace_families(path: Path, columns: list[str], *, declared: Mapping[str, str] | None = None) -> Families:
+    """The workspace's own families.toml where there is one, else the canonical families, for the columns at hand.
+
+    A file drafted from the export itself has the export's names: they are matched as the table's columns are.
+    declared: our field → their column, of the source in workbench.toml.
+    """
+    if not path.is_file() or path == CANONICAL:
+        return restrict(load_families(CANONICAL), columns)
+    families = load_families(path)
+    theirs = dict.fromkeys([*families.family_of, *families.known_at, *families.levers])
+    found = match_columns(deal_fields("deals"), [name for name in theirs if name not in columns], declared).theirs
+    ours = {their: name for name, their in found.items() if name in columns}
+    return restrict(renamed(families, ours), columns, tell=True)
+
+
+def _families(step: Any, deals: pd.DataFrame) -> Families:
+    declared = getattr(step.settings.sources.get("deals"), "columns", None)
+    return workspace_families(step.path("families.toml"), list(deals.columns), declared=declared)
 
 
 def post_mortem(
@@ -52,7 +70,7 @@ def post_mortem(
     as_of = last_day(deals, _stated(step))
     if since is not None:
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
-    families = workspace_families(step.path("families.toml"), list(deals.columns))
+    families = _families(step, deals)
     return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
 
 
@@ -228,7 +246,7 @@ def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades
     """Grades a step's deals by what was known when they were created: won within the usual time, or not."""
     deals = dated(step.table("deals"))
     as_of = last_day(deals, _stated(step))
-    families = at_creation(workspace_families(step.path("families.toml"), list(deals.columns)))
+    families = at_creation(_families(step, deals))
     return grade_workspace(deals, families, as_of, hot=hot, cold=cold)
 
 
@@ -236,7 +254,8 @@ def at_creation(families: Families) -> Families:
     """Only the fields that are known when a lead comes in."""
     known = {name: when for name, when in families.known_at.items() if str(when).casefold() in ("creation", "lead")}
     fields = {family: tuple(n for n in members if n in known) for family, members in families.fields.items()}
-    return Families({family: members for family, members in fields.items() if members}, known, families.trust)
+    kept = {family: members for family, members in fields.items() if members}
+    return Families(kept, known, families.trust, absent=families.absent)
 
 
 def _no_grades(grading: Grading) -> str:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from planning.deals.asof import dated, last_day, named, until
+from planning.deals.workspace import workspace_families
 
 
 def deals() -> pd.DataFrame:
@@ -12,6 +13,22 @@ def deals() -> pd.DataFrame:
         "deal_id": ["1.0", "2.0", "3.0", "x1.0"], "created_date": pd.to_datetime(days),
         "closed_date": pd.to_datetime(ends), "outcome": ["won", "lost", "won", "open"],
     })  # fmt: skip
+
+
+def test_a_families_file_drafted_from_the_export_speaks_of_the_workspaces_columns(tmp_path):
+    path = tmp_path / "families.toml"
+    path.write_text(
+        '[skill]\nfields = ["sales_agent", "接触次数"]\n[market]\nfields = ["地区", "index"]\n'
+        '[price]\nfields = ["gap", "gpa"]\n[known_at]\nsales_agent = "creation"\n"地区" = "creation"\n'
+        'gap = "Proposal"\n[levers]\ngap = "down"\n[owners]\ngap = "Pricing"\n', encoding="utf-8"
+    )  # fmt: skip
+    columns = ["deal_id", "owner_id", "region", "price_gap", "接触次数"]
+    table = workspace_families(path, columns, declared={"price_gap": "gap"})
+    assert table.family_of == {"owner_id": "skill", "接触次数": "skill", "region": "market"}
+    assert table.known_at == {"owner_id": "creation", "region": "creation"}
+    assert set(table.absent) == {"index", "gap", "gpa"}  # price_gap is a column of the company's own: no field of ours
+    own = workspace_families(path, [*columns, "gap"])
+    assert own.known_at["gap"] == "Proposal" and own.levers == {"gap": "down"} and own.owners == {"gap": "Pricing"}
 
 
 def test_ids_in_one_form():

@@ -7,7 +7,7 @@ import pytest
 from planning.deals import audit, family_weights
 from planning.deals.columns import read_column
 from planning.deals.drafting import draft
-from planning.deals.families import families_toml, load_families, parse_families
+from planning.deals.families import families_toml, load_families, parse_families, restrict
 from planning.deals.outcomes import read_outcomes
 from planning.errors import ConfigError, DataError, UsageError
 
@@ -277,6 +277,18 @@ def test_families_files_say_what_is_wrong(tmp_path):
         load_families(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Did you mean 'fit'"):
         family_weights(deals(), families={"a": {"fields": ["fitt"]}})
+
+
+def test_names_of_the_families_file_that_do_nothing_are_found():
+    table = parse_families(
+        FAMILIES | {"price": {"fields": ["discont"]}, "levers": {"owner": "up", "fit": "up", "visit": "up"}}, "f.toml"
+    )
+    frame = deals().assign(discount=np.arange(600) % 7)
+    told = audit(frame, families=restrict(table, list(frame), tell=True)).set_index(["rule", "field"])
+    assert "“discount”" in told.loc[("not_in_deals", "discont"), "action"]
+    assert ("not_in_deals", "visit") in told.index and ("idle_lever", "owner") in told.index
+    assert ("idle_lever", "fit") not in told.index
+    assert "not_in_deals" not in {rule for rule, _ in rules(frame, families=restrict(table, list(frame)))}
 
 
 def test_a_draft_reads_back_and_stays_silent_where_it_cannot_tell(tmp_path):
