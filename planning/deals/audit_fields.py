@@ -322,6 +322,10 @@ def idle_names(families: Families, prepared: Prepared, refused: set[str]) -> lis
         action = _("Correct the name; did you mean “{guess}”?").format(guess=guess) if guess else _("Take it out.")
         text = _("stands in the families file, but the deals have no such field")
         found.append(Finding("warning", name, "not_in_deals", text, action))
+    for name, stage in families.unplaced.items():
+        text = _("its known_at = “{stage}” is no stage of the stage history; taken as known").format(stage=stage)
+        action = _("Write “creation”, or the stage as the history writes it.")
+        found.append(Finding("warning", name, "no_such_stage", text, action))
     for name in families.levers:
         column = prepared.columns.get(name)
         if column is not None and (name in refused or column.kind != "number"):

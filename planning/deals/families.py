@@ -58,7 +58,9 @@ CATEGORY_LIMIT = 0.9
 class Families:
     """`fields` per family in order, `known_at` per field, and the fields whose name is `trust`ed.
 
-    `absent`: names of the file that the deals don't have, each with what to write instead, or nothing.
+    `absent`: names of the file that the deals don't have, each with what to write instead, or nothing. `later`: fields
+    known only from a stage after the moment at which the deals are taken. `unplaced`: fields whose stage the stage
+    history does not have.
     """
 
     fields: Mapping[str, tuple[str, ...]]
@@ -67,6 +69,8 @@ class Families:
     levers: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, str] = field(default_factory=dict)
+    unplaced: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family_of(self) -> dict[str, str]:
@@ -80,6 +84,9 @@ class Families:
             return "no_known_at", _("no known_at is stated for it")
         if known.casefold() in CLOSING:
             return "known_at_closing", _('known only at closing (known_at = "{known}")').format(known=known)
+        if name in self.later:
+            text = _("known only from {stage} on, after the moment at which the deals are taken")
+            return "known_later", text.format(stage=self.later[name])
         reason = names.closing_by_name(name)
         if reason and name not in self.trust:
             return "name_after_the_fact", (

@@ -70,6 +70,12 @@ def _entries(deals: pd.DataFrame, history: pd.DataFrame) -> tuple[pd.DataFrame, 
     return first, order, outcome == "won"
 
 
+def step_order(deals: pd.DataFrame, history: pd.DataFrame) -> list[str]:
+    """Stages in the order deals pass them, those that only closed deals of one outcome ever enter at the end."""
+    steps = _entries(deals, history)[1]
+    return [*steps, *(stage for stage in stage_order(history) if stage not in steps)]
+
+
 def _closing_stages(first: pd.DataFrame, outcome: pd.Series) -> set[str]:
     """Stages that only closed deals of one outcome ever enter: they are the outcome, not a step."""
     found = set()

@@ -231,6 +231,7 @@ def rule_name(rule: str) -> str:
     """Returns the rule of a finding as words."""
     known = {
         "no_known_at": _("no known_at stated"), "known_at_closing": _("known only at closing"),
+        "known_later": _("known later"),
         "name_after_the_fact": _("name says after the fact"), "one_field_auc": _("tells the outcome alone"),
         "one_outcome_only": _("filled for one outcome only"), "fill_won_lost": _("filled differently for won and lost"),
         "fill_closed_open": _("filled at closing"), "random_against_time": _("knows its period"),
@@ -246,7 +247,7 @@ def rule_name(rule: str) -> str:
         "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
         "dominant_family": _("one family dominates"), "many_levels": _("very many values"),
         "amount_edited": _("amount edited at closing"), "unread": _("cells not read"),
-        "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"),
+        "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"), "no_such_stage": _("no such stage"),
         "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)
@@ -258,6 +259,7 @@ def usual_action(rule: str) -> str:
         "constant": _("Leave it out."), "fill_closed_open": _("Nothing to do."),
         "id_like": _("Leave it out, or group it into classes."),
         "known_at_closing": _("Record it while the deal is open."),
+        "known_later": _("Take the deals at that stage, or record it earlier."),
         "name_after_the_fact": _("Look at when it is written."),
         "merged_spellings": _("Keep one spelling in the source."),
         "merged_owners": _("Keep one spelling in the source."),

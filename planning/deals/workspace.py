@@ -13,7 +13,7 @@ import pandas as pd
 from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
 from planning.deals.asof import dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
-from planning.deals.families import Families, load_families, renamed, restrict
+from planning.deals.families import CLOSING, Families, load_families, renamed, restrict
 from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
 from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
@@ -96,7 +96,8 @@ def analyse(
     _same_ids(deals, history)
     moment = _moment(families, history, stage, age_days)
     if moment:
-        taken: Snapshot = snapshot(deals, history, as_of=as_of, **moment)
+        taken: Snapshot = snapshot(deals, history, as_of=as_of, known_at=families.known_at, **moment)
+        families = replace(families, later=taken.later, unplaced=_unplaced(families, history))
         rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
         follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
@@ -117,6 +118,14 @@ def analyse(
 def _has_cycle(deals: pd.DataFrame) -> bool:
     """Whether enough deals have ended for curves by day."""
     return int(deals["closed_date"].notna().sum()) >= 50
+
+
+def _unplaced(families: Families, history: pd.DataFrame) -> dict[str, str]:
+    """Fields of the families whose known_at names no stage of the history: a misspelling, or another language."""
+    known = {str(stage).casefold() for stage in history["stage"].dropna().unique()} | CLOSING | {"creation", ""}
+    listed = families.family_of
+    return {name: when for name, when in families.known_at.items()
+            if name in listed and str(when).strip().casefold() not in known}  # fmt: skip
 
 
 def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -249,6 +250,19 @@ def test_ids_that_are_numbers_find_their_people_and_reasons(mortem, tables, form
         workspace.grade_workspace(table, early, pd.Timestamp("2026-12-31")).open_leads for table in (deals, numbered)
     )
     assert plain["owner_id"].tolist() == counted["owner_id"].tolist() and len(plain) > 100
+
+
+def test_fields_known_after_the_moment_are_refused(tables):
+    deals, stages = tables
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), stage="Lead")
+    refused = mortem.result.summary["refused_fields"]
+    late = {name for name, when in families.known_at.items() if when in ("Proposal", "Qualified")}
+    assert {name for name, rule in refused.items() if rule == "known_later"} == late
+    assert "price" in mortem.result.summary["not_measured"]
+    odd = replace(families, known_at={**families.known_at, "discount": "Propsal", "line": "closing"})
+    found = workspace.analyse(deals, stages, odd, pd.Timestamp("2026-12-31"), stage="Proposal").result.findings
+    assert found.loc[found["rule"] == "no_such_stage", "field"].tolist() == ["discount"]
 
 
 def test_an_age_as_the_moment(tables, tmp_path):

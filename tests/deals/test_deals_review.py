@@ -83,6 +83,21 @@ def test_snapshot_at_an_age():
     assert taken.rule == "6 days after the deal was created (outcome within 60 days)"
 
 
+def test_what_is_known_from_a_later_stage_is_not_known_at_the_snapshot():
+    """By hand: at the lead nobody knows the price; at an age of 4 days only c has got to the proposal."""
+    deals, stages = history()
+    deals = deals.assign(price=[1.0, 2.0, 3.0, 4.0], size=[5.0, 6.0, 7.0, 8.0])
+    options = {"as_of": pd.Timestamp("2026-12-31"), "follow_up_days": 60}
+    known_at = {"price": "proposal", "size": "Lead", "amount": "creation"}
+    lead = snapshot(deals, stages, stage="Lead", known_at=known_at, **options)
+    assert lead.deals["price"].isna().all() and lead.later == {"price": "proposal"}
+    assert lead.deals["size"].notna().all() and lead.deals["amount"].notna().all()
+    aged = snapshot(deals, stages, age_days=4, known_at=known_at, **options)
+    assert aged.deals.set_index("deal_id")["price"].dropna().to_dict() == {"c": 3.0} and aged.later == {}
+    proposal = snapshot(deals, stages, stage="Proposal", known_at=known_at, **options)
+    assert proposal.deals["price"].notna().all() and proposal.later == {}
+
+
 def test_snapshot_gives_every_deal_the_same_time():
     deals, stages = history()
     taken = snapshot(deals, stages, stage="Proposal", as_of=pd.Timestamp("2026-12-31"), follow_up_days=17)
