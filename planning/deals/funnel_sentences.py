@@ -29,7 +29,10 @@ def funnel_alt(table: pd.DataFrame) -> str:
     """Returns the funnel in words."""
     known = table[table["conversion"].notna()]
     return _("; ").join(
-        f"{r.stage} {percent(r.conversion)} ({interval(r.lo90, r.hi90, percent)})" for r in known.itertuples()
+        _("{name} {value} ({range})").format(
+            name=r.stage, value=percent(r.conversion), range=interval(r.lo90, r.hi90, percent)
+        )
+        for r in known.itertuples()
     )
 
 

@@ -42,6 +42,17 @@ def lede(grades: pd.DataFrame, scores: dict[str, Any], follow_up: int) -> str:
     return paragraph([first, judged.format(**said)])
 
 
+def promised_note(rate: float, lo: float, hi: float) -> str:
+    """Returns the rate a grade promised, with its interval."""
+    return _("promised {rate} ({range})").format(rate=percent(rate), range=interval(lo, hi, percent))
+
+
+def auc_note(scores: dict[str, Any]) -> str:
+    """Returns how to read the number that says how well leads are told apart."""
+    text = _("AUC, 90 % interval {range}; 0.50 is a coin flip")
+    return text.format(range=interval(scores["auc_lo"], scores["auc_hi"], lambda value: number(value, 2)))
+
+
 def promise_finding(grades: pd.DataFrame) -> tuple[str, str]:
     """Returns the claim over promised and observed rates."""
     kept = int(grades["kept"].sum())

@@ -108,8 +108,10 @@ def thirds_alt(part: pd.DataFrame) -> str:
 def practices_alt(library: pd.DataFrame) -> str:
     """Returns the chart of practices in words."""
     rows = [
-        f"{practice_name(r.practice)} {signed(r.points, 1)} "
-        f"({interval(r.points_lo, r.points_hi, lambda x: number(x, 1))})"
+        _("{name} {value} ({range})").format(
+            name=practice_name(r.practice), value=signed(r.points, 1),
+            range=interval(r.points_lo, r.points_hi, lambda x: number(x, 1)),
+        )
         for r in library.itertuples()
     ]
     return _("Win rate, points for one ordinary step: {rows}").format(rows=_("; ").join(rows))

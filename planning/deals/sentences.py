@@ -141,7 +141,9 @@ def weight_text(lo: float, hi: float, p_zero: float) -> str:
 def weights_alt(weights: pd.DataFrame) -> str:
     """Returns the chart in words."""
     rows = [
-        f"{family_name(r.family)} {percent(r.share)} ({weight_text(r.lo90, r.hi90, r.p_zero)})"
+        _("{name} {value} ({range})").format(
+            name=family_name(r.family), value=percent(r.share), range=weight_text(r.lo90, r.hi90, r.p_zero)
+        )
         for r in weights.itertuples()
     ]
     return _("Weight of each family: {rows}").format(rows=_("; ").join(rows))

@@ -9,7 +9,7 @@ import pandas as pd
 from planning import charts
 from planning.deals import lead_sentences as sentences
 from planning.deals import vocabulary
-from planning.language import interval, number, percent
+from planning.language import number, percent
 
 if TYPE_CHECKING:
     from planning.deals.workspace import LeadGrades
@@ -36,10 +36,10 @@ def show_answer(step: Any, graded: LeadGrades) -> None:
         step.number(
             row.grade, row.observed, label=sentences.grade_name(row.grade), text=percent(row.observed),
             lead=row.grade == "hot",
-            note=f"{words['promised']} {percent(row.predicted)} ({interval(row.lo90, row.hi90, percent)})",
+            note=sentences.promised_note(row.predicted, row.lo90, row.hi90),
         )  # fmt: skip
     step.number("auc", scores["auc"], label=words["auc"], text=number(scores["auc"], 2),
-                note=interval(scores["auc_lo"], scores["auc_hi"], lambda x: number(x, 2)))  # fmt: skip
+                note=sentences.auc_note(scores))  # fmt: skip
 
 
 def show_promises(step: Any, graded: LeadGrades) -> None:
