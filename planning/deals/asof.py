@@ -18,6 +18,16 @@ def dated(deals: pd.DataFrame) -> pd.DataFrame:
     return deals.assign(closed_date=pd.Series(pd.NaT, deals.index, "datetime64[us]"))
 
 
+def as_came_in(deals: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
+    """Deals with the owner and the amount they had when they came in, where the history tells: both change later."""
+    if history is None or history.empty:
+        return deals
+    first = history.sort_values(["deal_id", "entered_at"], kind="stable").groupby("deal_id").first()
+    names = [name for name in ("owner_id", "amount") if name in first and name in deals]
+    then = {name: deals["deal_id"].map(first[name]) for name in names}
+    return deals.assign(**{name: value.where(value.notna(), deals[name]) for name, value in then.items()})
+
+
 def last_day(deals: pd.DataFrame, stated: object = None) -> pd.Timestamp:
     """The last day of data: as stated, at most the last day on which a deal was created or closed.
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
-from planning.deals.asof import dated, last_day, named, until
+from planning.deals.asof import as_came_in, dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import CLOSING, Families, load_families, renamed, restrict
 from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
@@ -256,7 +256,7 @@ def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades
     deals = dated(step.table("deals"))
     as_of = last_day(deals, _stated(step))
     families = at_creation(_families(step, deals))
-    return grade_workspace(deals, families, as_of, hot=hot, cold=cold)
+    return grade_workspace(deals, families, as_of, history=step.table("stage_history"), hot=hot, cold=cold)
 
 
 def at_creation(families: Families) -> Families:
@@ -277,9 +277,18 @@ def _no_grades(grading: Grading) -> str:
 
 
 def grade_workspace(
-    deals: pd.DataFrame, families: Families, as_of: pd.Timestamp, *, hot: float = 0.2, cold: float = 0.5
+    deals: pd.DataFrame,
+    families: Families,
+    as_of: pd.Timestamp,
+    *,
+    history: pd.DataFrame | None = None,
+    hot: float = 0.2,
+    cold: float = 0.5,
 ) -> LeadGrades:
-    """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open."""
+    """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open.
+
+    history: the stage history, where there is one: a lead is graded by the owner and the amount it came in with.
+    """
     deals, later = until(named(deals), as_of)
     days = (deals["closed_date"] - deals["created_date"]).dt.days
     follow_up = int(days.quantile(0.9)) if days.notna().any() else 90
@@ -288,7 +297,7 @@ def grade_workspace(
     outcome = pd.Series("lost", index=deals.index, dtype=object)
     outcome[(deals["outcome"] == "won") & in_time] = "won"
     outcome[~had_time] = "open"
-    rows = deals.assign(outcome=outcome)
+    rows = as_came_in(deals, None if history is None else named(history)).assign(outcome=outcome)
     left_out = (
         ("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),
         ("closed later", later),

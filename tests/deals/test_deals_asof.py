@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from planning.deals.asof import dated, last_day, named, until
+from planning.deals.asof import as_came_in, dated, last_day, named, until
 from planning.deals.workspace import workspace_families
 
 
@@ -29,6 +29,16 @@ def test_a_families_file_drafted_from_the_export_speaks_of_the_workspaces_column
     assert set(table.absent) == {"index", "gap", "gpa"}  # price_gap is a column of the company's own: no field of ours
     own = workspace_families(path, [*columns, "gap"])
     assert own.known_at["gap"] == "Proposal" and own.levers == {"gap": "down"} and own.owners == {"gap": "Pricing"}
+
+
+def test_a_lead_has_the_owner_and_the_amount_it_came_in_with():
+    table = pd.DataFrame({"deal_id": ["1", "2", "3"], "owner_id": ["late", "b", "c"], "amount": [9.0, 8.0, 7.0]})
+    days = pd.to_datetime(["2026-02-01", "2026-01-01", "2026-01-01"])
+    history = pd.DataFrame({"deal_id": ["1", "1", "2"], "entered_at": days, "owner_id": ["late", "early", None],
+                            "amount": [9.0, 5.0, 4.0]})  # fmt: skip
+    then = as_came_in(table, history)
+    assert then["owner_id"].tolist() == ["early", "b", "c"] and then["amount"].tolist() == [5.0, 4.0, 7.0]
+    assert as_came_in(table, None) is table
 
 
 def test_ids_in_one_form():
