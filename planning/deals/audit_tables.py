@@ -14,6 +14,7 @@ TRUNCATED_SHARE = 0.05
 TRUNCATED_REFUSED = 0.10
 BACKFILLED_SHARE, BACKFILLED_REFUSED = 0.20, 0.50
 EDITED_GAP = 0.20
+LOOKED_AT = 100_000
 
 
 def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
@@ -72,9 +73,10 @@ def _currencies(prepared: Prepared) -> list[Finding]:
 def _currency_signs(prepared: Prepared) -> list[Finding]:
     """Amounts written with their sign in one column, `€ 500` beside `$ 500`, are read without it."""
     for name, column in prepared.columns.items():
-        if column.kind != "number" or pd.api.types.is_numeric_dtype(prepared.deals[name]):
+        money = column.kind == "number" and names.says(name, names.AMOUNT_WORDS + "|amount|price|value")
+        if not money or pd.api.types.is_numeric_dtype(prepared.deals[name]):
             continue
-        texts = prepared.deals[name].dropna().astype(str)
+        texts = prepared.deals[name].dropna().head(LOOKED_AT).astype(str)
         signs = texts.str.extract(r"([€$£¥])", expand=False).dropna().value_counts()
         if len(signs) > 1:
             shown = ", ".join(f"{sign} {number(count)}" for sign, count in signs.items())
