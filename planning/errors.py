@@ -41,13 +41,16 @@ class Fault:
     severity: str = "fault"
 
     def line(self) -> str:
-        """The fault as one line: `sales.csv, row 7, column amount: found "x". Write a number.`"""
+        """The fault in the current language: `sales.csv, row 7, column amount: found "x". Write a number.`"""
+        from planning.language import _  # language raises errors of this module
+
         place = [self.file]
         if self.row is not None:
-            place.append(f"row {self.row}")
+            place.append(_("row {row}").format(row=self.row))
         if self.column is not None:
-            place.append(f"column {self.column}")
-        return f"{', '.join(place)}: {self.found}. {self.fix}".strip()
+            place.append(_("column {column}").format(column=self.column))
+        said = {"place": _(", ").join(place), "found": self.found, "fix": self.fix}
+        return _("{place}: {found}. {fix}").format(**said).strip()
 
 
 class DataError(PlanningError):

@@ -206,6 +206,11 @@ def month(date: dt.date) -> str:
     return f"{_MONTHS[date.month - 1]} {date.year}"
 
 
+def paragraph(sentences: list[str]) -> str:
+    """Returns whole sentences one after the other; Chinese ones stand without a space between."""
+    return ("" if current() == "zh" else " ").join(text for text in sentences if text)
+
+
 def listing(words: list[str]) -> str:
     """Returns words joined as a sentence needs them: `a, b and c` (en), `a、b和c` (zh)."""
     words = list(words)

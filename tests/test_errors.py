@@ -1,6 +1,6 @@
 import doctest
 
-from planning import calendar, errors
+from planning import calendar, errors, language
 
 
 def test_exit_codes():
@@ -14,6 +14,8 @@ def test_exit_codes():
 def test_a_fault_names_file_row_column_and_the_way_out():
     fault = errors.Fault("sales.csv", 7, "amount", "found 'abc'", "Write a number.")
     assert fault.line() == "sales.csv, row 7, column amount: found 'abc'. Write a number."
+    with language.use("zh"):
+        assert fault.line() == "sales.csv，第 7 行，amount 列：found 'abc'。Write a number."
     assert str(errors.DataError(faults=[fault, fault])).count("\n") == 1
     assert (
         errors.Fault("sales.csv", None, None, "is empty", "Export it again.").line()

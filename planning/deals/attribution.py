@@ -17,22 +17,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from planning.deals import auditing
+from planning.deals import auditing, refusal
 from planning.deals.calibrate import Shares, confounding_band, family_shares
 from planning.deals.design import SORTED_FROM, Design, build_design, with_sorting
 from planning.deals.families import Families, as_families, check_against
 from planning.deals.heldout import HeldOut, held_out
 from planning.deals.prepare import Finding, Prepared, prepare
+from planning.deals.vocabulary import family_name
 from planning.deals.winmodel import Fit, fit
 from planning.errors import UsageError
-from planning.language import _
+from planning.language import _, percent
 
 WEIGHT_COLUMNS = ["family", "share", "lo90", "hi90", "p_zero", "band_lo", "band_hi", "n_fields", "share_abs"]
-ESTIMAND = (
-    "share of the variance of the modelled log-odds of winning, over the won and lost deals at hand, that the fields "
-    "of a family account for; it says what separates won from lost deals as recorded, not what a new policy would do"
-)
-LEAST = 100
 DOMINANT = 0.70
 
 
@@ -65,7 +61,7 @@ def family_weights(
     delta: float = 0.30,
     refits: int = 60,
     seed: int = 0,
-    snapshot: str = "as exported",
+    snapshot: str = "",
 ) -> FamilyWeights:
     """What separated won from lost deals, by family of fields, with 90 % intervals, or why that cannot be told.
 
@@ -73,7 +69,7 @@ def family_weights(
     outcome, won, lost: the outcome's column, the value of won deals, optionally those of lost ones.
     delta: strength of an unrecorded cause allowed for by the band, as a share of the strongest family's effect.
     refits: how often the group variances are drawn anew, in threes.
-    snapshot: the rule by which the rows were made, for the record.
+    snapshot: the rule by which the rows were made, in words.
 
     `weights`: one row a family, `share` sums to 1; `p_zero` is the p-value of "this family carries no weight";
     [`band_lo`, `band_hi`] contains [`lo90`, `hi90`]. A family without a usable field is in `summary["not_measured"]`.
@@ -86,8 +82,9 @@ def family_weights(
     prepared = prepare(deals, outcome=outcome, won=won, lost=lost)
     findings = auditing.run_audit(prepared, table)
     usable = usable_fields(prepared, table, findings)
-    reasons = _too_little(prepared, usable)
-    base = {"outcome": outcome, "won": str(won), "delta": delta, "snapshot": snapshot, "seed": seed, "refits": refits}
+    reasons = refusal.too_little(prepared, table, usable)
+    rule = snapshot or _("at the time of the export")
+    base = {"outcome": outcome, "won": str(won), "delta": delta, "snapshot": rule, "seed": seed, "refits": refits}
     if reasons:
         return _answer(prepared, table, findings, usable, reasons, base)
     coarse = frozenset(f.field for f in findings if f.rule == "round_amounts")
@@ -113,13 +110,13 @@ def _weigh(
 ) -> FamilyWeights:
     model, codes = fit_fields(prepared, usable, coarse)
     if not model.design.terms or not model.converged and not np.all(np.isfinite(model.coefficients)):
-        return _answer(prepared, table, findings, usable, ["the model did not settle on these fields"], base)
+        return _answer(prepared, table, findings, usable, refusal.unsettled(), base)
     order = canonical_order(codes, prepared.won)
     scored = held_out(model, codes[order], prepared.won[order], seed=base["seed"])
     shares = family_shares(model, codes[order], refits=base["refits"], seed=base["seed"])
     weights = _weights_table(model, codes, shares, base["delta"])
     findings = findings + _family_findings(weights, findings)
-    reasons = _cannot_carry(scored, weights, findings)
+    reasons = refusal.cannot_carry(scored, weights, findings)
     return _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights)
 
 
@@ -185,38 +182,6 @@ def _subset(column: Any, rows: np.ndarray) -> Any:
     return replace(column, values=values, missing=float(values.isna().mean()))
 
 
-def _too_little(prepared: Prepared, usable: Mapping[str, str]) -> list[str]:
-    won, lost = prepared.outcomes.count("won"), prepared.outcomes.count("lost")
-    reasons = []
-    if won + lost == 0:
-        reasons.append("no deal is closed: there is nothing to compare")
-    elif won == 0 or lost == 0:
-        reasons.append(f"only one outcome: {won} won and {lost} lost deals")
-    elif min(won, lost) < LEAST:
-        reasons.append(f"{won} won and {lost} lost deals; at least {LEAST} of each are needed")
-    if not usable:
-        reasons.append("no field is left that may be a cause: state known_at for the fields in the families file")
-    return reasons
-
-
-def _cannot_carry(scored: HeldOut, weights: pd.DataFrame, findings: list[Finding]) -> list[str]:
-    reasons = [f"{finding.rule}: {finding.evidence}" for finding in auditing.blocking(findings)]
-    if not scored.low > 0.5:
-        reasons.insert(
-            0,
-            f"the recorded fields do not tell won from lost on unseen deals: held-out AUC {scored.auc:.2f}, "
-            f"90 % interval {scored.low:.2f} to {scored.high:.2f}, contains 0.50",
-        )
-    elif (weights["p_zero"] > 0.05).all():
-        reasons.insert(0, "no family's weight can be told from zero")
-    elif len(weights) < 2:
-        name = weights["family"].iloc[0]
-        reasons.insert(0, f"only one family is measured ({name}): its share would be 100 % whatever the data say")
-    if any(finding.rule == "dominant_family" and finding.severity == "refused" for finding in findings):
-        reasons.append("one family carries over 70 % and rests on values that win nearly always or never")
-    return reasons
-
-
 def _weights_table(model: Fit, codes: np.ndarray, shares: Shares, delta: float) -> pd.DataFrame:
     low, high = confounding_band(shares.share, shares.low, shares.high, delta)
     parts = family_parts(model, codes)
@@ -244,15 +209,17 @@ def _family_findings(weights: pd.DataFrame, findings: list[Finding]) -> list[Fin
     if top["share"] <= DOMINANT or len(weights) < 2:
         return []
     pure = any(finding.rule in ("pure_id", "back_filled") for finding in findings)
-    text = _("family {x} carries {xx} of the weight").format(x=top["family"], xx=f"{top['share']:.0%}")
+    text = _("{family} carries {share} of the weight").format(
+        family=family_name(top["family"]), share=percent(top["share"])
+    )
     action = _("Look for a field in it that is written after the fact.")
     return [Finding("refused" if pure else "warning", "(families)", "dominant_family", text, action)]
 
 
 def _answer(
-    prepared: Prepared, families: Families, findings: list[Finding], usable: Mapping[str, str], reasons: list[str],
-    base: dict, model: Fit | None = None, codes: np.ndarray | None = None, scored: HeldOut | None = None,
-    shares: Shares | None = None, weights: pd.DataFrame | None = None,
+    prepared: Prepared, families: Families, findings: list[Finding], usable: Mapping[str, str],
+    reasons: list[refusal.Reason], base: dict, model: Fit | None = None, codes: np.ndarray | None = None,
+    scored: HeldOut | None = None, shares: Shares | None = None, weights: pd.DataFrame | None = None,
 ) -> FamilyWeights:  # fmt: skip
     won, lost = prepared.outcomes.count("won"), prepared.outcomes.count("lost")
     refused_fields = {
@@ -264,17 +231,18 @@ def _answer(
             "note",
             f"[{name}]",
             "not_measured",
-            _("family {name} has no usable field: not measured, which is not zero").format(name=name),
+            _("{family}: no usable field, so not measured, which is not zero").format(family=family_name(name)),
         )
         for name in families.fields
         if name not in measured
     ]
     summary = {
-        "estimand": ESTIMAND, "n": won + lost, "n_won": won, "n_lost": lost,
+        "estimand": refusal.estimand(), "n": won + lost, "n_won": won, "n_lost": lost,
         "win_rate": won / (won + lost) if won + lost else None,
         "auc": scored and scored.auc, "auc_lo": scored and scored.low, "auc_hi": scored and scored.high,
         "log_loss": scored and scored.log_loss, "r2": scored and scored.r2,
-        "refused": bool(reasons), "reasons": reasons, "n_fields": len(usable),
+        "refused": bool(reasons), "reasons": [reason.text for reason in reasons],
+        "reason_codes": [reason.code for reason in reasons], "n_fields": len(usable),
         "not_measured": [name for name in families.fields if name not in measured],
         "refused_fields": refused_fields, "left_out": dict(prepared.left_out), "id_field": prepared.id_field, **base,
     }  # fmt: skip

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import names
+from planning.deals.columns import Column
 from planning.deals.design import MAX_LEVELS
 from planning.deals.families import Families
 from planning.deals.prepare import Finding, Prepared
-from planning.language import _
+from planning.language import _, ngettext, number, percent
 
 SAMPLE = 100_000
 ONE_FIELD_REFUSED, ONE_FIELD_REVIEW = 0.95, 0.90
@@ -25,7 +26,7 @@ def audit_field(
 ) -> list[Finding]:
     """All findings on one field; `rows` are the closed deals looked at, `order` their time order where dates exist."""
     column = prepared.columns[name]
-    shaped = _shape(prepared, name)
+    shaped = _shape(prepared, name) + _unread(column)
     if column.kind in ("constant", "text", "id", "date"):
         return shaped + _fill(prepared, name, known_at)
     won = prepared.outcomes.state[rows] == "won"
@@ -50,7 +51,7 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
                 "note",
                 name,
                 "constant",
-                _("one value or none ({filled} filled): it separates nothing").format(filled=f"{filled:.0%}"),
+                _("one value or none ({filled} filled): it separates nothing").format(filled=percent(filled)),
             )
         ]
     if column.kind == "text":
@@ -66,7 +67,7 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
                 name,
                 "id_like",
                 _("{x} values in {n} rows: a name, not a cause").format(
-                    x=column.values.nunique(), n=len(column.values)
+                    x=number(column.values.nunique()), n=number(len(column.values))
                 ),
             )
         ]
@@ -80,9 +81,29 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
     many = _many_levels(name, column.values) if column.kind == "category" else []
     if column.missing > MOSTLY_MISSING:
         rows = int(column.values.notna().sum())
-        text = _("{x} missing; it speaks for {rows} deals only").format(x=f"{column.missing:.1%}", rows=rows)
+        text = _("{x} missing; it speaks for {rows} deals only").format(x=percent(column.missing, 1), rows=number(rows))
         return [*many, Finding("warning", name, "mostly_missing", text, "", rows)]
     return many
+
+
+def _unread(column: Column) -> list[Finding]:
+    """Cells that hold no number among numbers, or no day among days: taken as missing, counted and shown."""
+    if not column.unread or (column.kind == "date" and column.values.isna().all()):
+        return []
+    rows, example = column.unread, " ".join(column.unread_example.split())[:40]
+    if column.kind == "date":
+        text = ngettext(
+            "{n} cell is no day, or day and month cannot be told apart, such as “{example}”; taken as empty",
+            "{n} cells are no day, or day and month cannot be told apart, such as “{example}”; taken as empty", rows,
+        )  # fmt: skip
+        action = _("Export dates as 2026-03-02.")
+    else:
+        text = ngettext(
+            "{n} cell is no number, such as “{example}”; taken as empty",
+            "{n} cells are no number, such as “{example}”; taken as empty", rows,
+        )  # fmt: skip
+        action = _("Write numbers only, or leave the cell empty.")
+    return [Finding("warning", column.name, "unread", text.format(n=number(rows), example=example), action, rows)]
 
 
 def _many_levels(name: str, values: pd.Series) -> list[Finding]:
@@ -92,7 +113,7 @@ def _many_levels(name: str, values: pd.Series) -> list[Finding]:
         return []
     rows = int(counts.iloc[MAX_LEVELS - 1 :].sum())
     text = _("{n} values; beyond the {most} commonest they may be taken together as one ({rows} deals)").format(
-        n=len(counts), most=MAX_LEVELS - 1, rows=rows
+        n=number(len(counts)), most=number(MAX_LEVELS - 1), rows=number(rows)
     )
     return [Finding("note", name, "many_levels", text, _("Group it into fewer classes."), rows)]
 
@@ -108,7 +129,9 @@ def _merged(name: str, merged: tuple[tuple[str, ...], ...]) -> list[Finding]:
             "warning" if person else "note",
             name,
             rule,
-            _("{n} values were spelt several ways: {shown}").format(n=len(merged), shown=shown),
+            ngettext(
+                "{n} value was spelt several ways: {shown}", "{n} values were spelt several ways: {shown}", len(merged)
+            ).format(n=number(len(merged)), shown=shown),
         )
     ]
 
@@ -122,7 +145,7 @@ def _fill(prepared: Prepared, name: str, known_at: str | None) -> list[Finding]:
     found = []
     if len(won) >= 20 and len(lost) >= 20:
         a, b = won.mean(), lost.mean()
-        text = _("filled in {a} of won and {b} of lost deals").format(a=f"{a:.1%}", b=f"{b:.1%}")
+        text = _("filled in {a} of won and {b} of lost deals").format(a=percent(a, 1), b=percent(b, 1))
         if min(a, b) < 0.01 and max(a, b) > 0.05:
             found.append(
                 Finding("refused", name, "one_outcome_only", text, _("Fill it for every deal while it is open."))
@@ -140,7 +163,7 @@ def _fill_open(name: str, closed: float, waiting: float, known_at: str | None) -
     if closed - waiting <= FILL_CLOSED_OPEN:
         return []
     text = _("filled in {closed} of closed and {waiting} of open deals").format(
-        closed=f"{closed:.1%}", waiting=f"{waiting:.1%}"
+        closed=percent(closed, 1), waiting=percent(waiting, 1)
     )
     if waiting < 0.02 or (known_at or "").casefold() == "creation":
         return [
@@ -207,7 +230,7 @@ def _one_field(name: str, codes: np.ndarray, won: np.ndarray, order: np.ndarray 
     half = np.random.default_rng(0).permutation(len(won)) < len(won) // 2
     auc = (_held_out_auc(codes, won, half) + _held_out_auc(codes, won, ~half)) / 2
     found = []
-    text = _("this field alone tells won from lost with a held-out AUC of {auc}").format(auc=f"{auc:.2f}")
+    text = _("this field alone tells won from lost with a held-out AUC of {auc}").format(auc=number(auc, 2))
     if auc > ONE_FIELD_REFUSED:
         found.append(Finding("refused", name, "one_field_auc", text, _("It is most likely written after the fact.")))
     elif auc > ONE_FIELD_REVIEW:
@@ -218,7 +241,7 @@ def _one_field(name: str, codes: np.ndarray, won: np.ndarray, order: np.ndarray 
         later = _held_out_auc(codes, won, early)
         if auc - later > RANDOM_MINUS_TIME:
             text = _("AUC {auc} on random deals but {later} on later ones: it knows the period or the batch").format(
-                auc=f"{auc:.2f}", later=f"{later:.2f}"
+                auc=number(auc, 2), later=number(later, 2)
             )
             found.append(Finding("warning", name, "random_against_time", text, _("Check how and when it is filled.")))
     return found
@@ -239,9 +262,14 @@ def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.nd
     labels = values.value_counts().index
     worst = int(np.argmax(np.where(pure, seen, -1)))
     rows = int(seen[pure].sum())
-    text = _("{n} values win nearly always or never, such as {x}: {xx} of {xxx}; {rows} deals").format(
-        n=int(pure.sum()), x=f"{labels[worst]!r}", xx=int(wins[worst]), xxx=int(seen[worst]), rows=rows
-    )
+    text = ngettext(
+        "{n} value wins nearly always or never: “{value}”, {wins} of {deals} won",
+        "{n} values win nearly always or never, on {rows} deals, such as “{value}”: {wins} of {deals} won",
+        int(pure.sum()),
+    ).format(
+        n=number(int(pure.sum())), value=" ".join(str(labels[worst]).split())[:60], wins=number(int(wins[worst])),
+        deals=number(int(seen[worst])), rows=number(rows),
+    )  # fmt: skip
     if names.says(name, names.PERSON_WORDS) or len(seen) > 40:
         return [Finding("warning", name, "pure_id", text, _("Look at who creates these deals and when."), rows)]
     always = int(seen[(seen >= PURE_ROWS) & (rate >= PURE)].sum())
@@ -262,7 +290,7 @@ def _round_amounts(name: str, amounts: np.ndarray, won: np.ndarray) -> list[Find
             a, b = won[even].mean(), won[odd].mean()
             if abs(a - b) > ROUND_GAP:
                 text = _("multiples of {unit} win {a}, other amounts {b}: the amount is edited at closing").format(
-                    unit=unit, a=f"{a:.1%}", b=f"{b:.1%}"
+                    unit=unit, a=percent(a, 1), b=percent(b, 1)
                 )
                 return [
                     Finding(
@@ -281,8 +309,30 @@ def _zero_amounts(name: str, amounts: pd.Series) -> list[Finding]:
     zero = int((amounts == 0).sum())
     if not zero:
         return []
-    text = _("{zero} deals have an amount of zero; taken as they are").format(zero=zero)
+    text = ngettext(
+        "{n} deal has an amount of zero; taken as it is", "{n} deals have an amount of zero; taken as they are", zero
+    ).format(n=number(zero))
     return [Finding("note", name, "zero_amounts", text, _("Leave it empty where it is not known."), zero)]
+
+
+def idle_names(families: Families, prepared: Prepared, refused: set[str]) -> list[Finding]:
+    """Names of the families file that do nothing: the deals don't have them, or a lever that nobody can move."""
+    found = []
+    for name, guess in families.absent.items():
+        action = _("Correct the name; did you mean “{guess}”?").format(guess=guess) if guess else _("Take it out.")
+        text = _("stands in the families file, but the deals have no such field")
+        found.append(Finding("warning", name, "not_in_deals", text, action))
+    for name, stage in families.unplaced.items():
+        text = _("its known_at = “{stage}” is no stage of the stage history; taken as known").format(stage=stage)
+        action = _("Write “creation”, or the stage as the history writes it.")
+        found.append(Finding("warning", name, "no_such_stage", text, action))
+    for name in families.levers:
+        column = prepared.columns.get(name)
+        if column is not None and (name in refused or column.kind != "number"):
+            text = _("named as a lever, but it is refused as a cause or no number, so nobody can move it")
+            action = _("Name a number that is known while the deal is open.")
+            found.append(Finding("warning", name, "idle_lever", text, action))
+    return found
 
 
 def table_refusals(families: Families, prepared: Prepared) -> list[Finding]:

@@ -8,12 +8,13 @@ import pandas as pd
 
 from planning.deals import names
 from planning.deals.prepare import Finding, Prepared
-from planning.language import _
+from planning.language import _, day, ngettext, number, percent
 
 TRUNCATED_SHARE = 0.05
 TRUNCATED_REFUSED = 0.10
 BACKFILLED_SHARE, BACKFILLED_REFUSED = 0.20, 0.50
 EDITED_GAP = 0.20
+LOOKED_AT = 100_000
 
 
 def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
@@ -50,7 +51,7 @@ def _counts(prepared: Prepared) -> list[Finding]:
                     "note",
                     "(rows)",
                     "left_out",
-                    _("{count} deals {text}: neither won nor lost").format(count=count, text=words[text]),
+                    _("{count} deals {text}: neither won nor lost").format(count=number(count), text=words[text]),
                     "",
                     count,
                 )
@@ -61,11 +62,27 @@ def _counts(prepared: Prepared) -> list[Finding]:
 def _currencies(prepared: Prepared) -> list[Finding]:
     for name, column in prepared.columns.items():
         if names.says(name, r"currenc|币种") and column.kind == "category" and column.values.nunique() > 1:
-            shown = ", ".join(f"{k} {v}" for k, v in column.values.value_counts().head(5).items())
+            shown = ", ".join(f"{k} {number(v)}" for k, v in column.values.value_counts().head(5).items())
             text = _("amounts are in {x} currencies ({shown}) and are not comparable").format(
                 x=column.values.nunique(), shown=shown
             )
             return [Finding("warning", name, "mixed_currencies", text, _("Convert amounts to one currency first."))]
+    return _currency_signs(prepared)
+
+
+def _currency_signs(prepared: Prepared) -> list[Finding]:
+    """Amounts written with their sign in one column, `€ 500` beside `$ 500`, are read without it."""
+    for name, column in prepared.columns.items():
+        money = column.kind == "number" and names.says(name, names.AMOUNT_WORDS + "|amount|price|value")
+        if not money or pd.api.types.is_numeric_dtype(prepared.deals[name]):
+            continue
+        texts = prepared.deals[name].dropna().head(LOOKED_AT).astype(str)
+        signs = texts.str.extract(r"([€$£¥])", expand=False).dropna().value_counts()
+        if len(signs) > 1:
+            shown = ", ".join(f"{sign} {number(count)}" for sign, count in signs.items())
+            text = _("amounts carry {n} currency signs ({shown}) and are not comparable; read without the sign")
+            action = _("Convert amounts to one currency first.")
+            return [Finding("warning", name, "mixed_currencies", text.format(n=len(signs), shown=shown), action)]
     return []
 
 
@@ -88,7 +105,7 @@ def _edited_amounts(prepared: Prepared) -> list[Finding]:
     if abs(of_won - of_lost) <= EDITED_GAP:
         return []
     text = _("differs from {first} in {a} of won and {b} of lost deals: the amount is edited at closing").format(
-        first=first, a=f"{of_won:.0%}", b=f"{of_lost:.0%}"
+        first=first, a=percent(of_won), b=percent(of_lost)
     )
     action = _("Take {first} as the size of a deal.").format(first=first)
     return [Finding("warning", late, "amount_edited", text, action, int((moved & known).sum()))]
@@ -103,7 +120,9 @@ def _impossible(created: pd.Series, closed: pd.Series) -> list[Finding]:
             "fault",
             "(dates)",
             "closed_before_created",
-            _("{wrong} deals were closed before they were created").format(wrong=wrong),
+            ngettext(
+                "{n} deal was closed before it was created", "{n} deals were closed before they were created", wrong
+            ).format(n=number(wrong)),
             _("Correct the dates."),
             wrong,
         )
@@ -123,9 +142,10 @@ def _future(closed: pd.Series, created: pd.Series | None, prepared: Prepared) ->
     late = int((won & (closed > limit).to_numpy()).sum())
     if not late:
         return []
-    text = _("{late} won deals have a close date after {limit}, long after the newest deal was created").format(
-        late=late, limit=f"{limit:%Y-%m-%d}"
-    )
+    text = ngettext(
+        "{n} won deal has a close date after {limit}, long after the newest deal was created",
+        "{n} won deals have a close date after {limit}, long after the newest deal was created", late,
+    ).format(n=number(late), limit=day(limit))  # fmt: skip
     return [Finding("fault", "(dates)", "future_close", text, _("A won deal has been closed: correct the date."), late)]
 
 
@@ -151,7 +171,7 @@ def _truncation(created: pd.Series, closed: pd.Series) -> list[Finding]:
     text = _(
         "no deal closed before {first} is here, but {n} created before it are: by the cycle times of the others "
         "about {missing} earlier closings are missing ({share}), the quick ones first"
-    ).format(first=f"{first:%Y-%m-%d}", n=int(before.sum()), missing=f"{missing:,.0f}", share=f"{share:.0%}")
+    ).format(first=day(first), n=number(int(before.sum())), missing=number(missing), share=percent(share))
     return [Finding(severity, "(rows)", "truncation", text, _("Export all deals by creation date."), int(before.sum()))]
 
 
@@ -164,7 +184,7 @@ def _backfilled(created: pd.Series, closed: pd.Series, won: np.ndarray) -> list[
     severity = "refused" if same.mean() >= BACKFILLED_REFUSED and abs(a - b) > 0.2 else "warning"
     text = _(
         "{x} of the deals were created and closed on one day and win {a}, the others {b}: typed in afterwards"
-    ).format(x=f"{same.mean():.0%}", a=f"{a:.1%}", b=f"{b:.1%}")
+    ).format(x=percent(same.mean()), a=percent(a, 1), b=percent(b, 1))
     return [Finding(severity, "(rows)", "back_filled", text, _("Record deals when they begin."), int(same.sum()))]
 
 
@@ -176,7 +196,7 @@ def _young(prepared: Prepared, created: pd.Series) -> list[Finding]:
     if young.sum() < 50 or waiting.sum() < 0.3 * young.sum():
         return []
     text = _("of {n} deals created in the last 90 days {nx} are still open; the closed ones are the quick ones").format(
-        n=int(young.sum()), nx=int(waiting.sum())
+        n=number(int(young.sum())), nx=number(int(waiting.sum()))
     )
     return [
         Finding("note", "(rows)", "young_cohorts", text, _("Compare cohorts after the same time."), int(waiting.sum()))

@@ -57,6 +57,7 @@ def run_audit(prepared: Prepared, families: Families | None) -> list[Finding]:
         found += audit_fields.audit_field(prepared, name, rows, order, known_at)
     if families is not None:
         found += audit_fields.table_refusals(families, prepared)
+        found += audit_fields.idle_names(families, prepared, refused_fields(found))
     else:
         found += _by_name(prepared)
     return sorted(found, key=lambda finding: ORDER[finding.severity])
@@ -123,7 +124,7 @@ def _draft_row(name: str, kind: str, found: list[Finding], n: int) -> tuple[str 
         names.says(name, names.AMOUNT_WORDS)
         and kind == "number"
         and known != "closing"
-        and "first" not in names.words(name)
+        and not names.says(name, names.FIRST_WORDS)
     ):
         return names.family_by_name(name) or "size", None, "amounts are often edited at closing; use the first one"
     return names.family_by_name(name) or "other", known, why

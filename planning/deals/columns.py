@@ -37,19 +37,24 @@ MISSING_WORDS = {
 }
 _NUMBER_DIRT = re.compile(r"[\s\u00a0\u202f%€$£¥]")
 _ISO = re.compile(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
-_SLASHED = re.compile(r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})( .*)?$")
+_SLASHED = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4})( .*)?$")
 _CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日$")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One field read: `kind`, its `values` (float64, datetime64 or text; missing is NaN, NaT or None)."""
+    """One field read: `kind`, its `values` (float64, datetime64 or text; missing is NaN, NaT or None).
+
+    `unread` cells hold something that is no number or day among numbers or days: taken as missing, and counted.
+    """
 
     name: str
     kind: str
     values: pd.Series
     missing: float
     merged: tuple[tuple[str, ...], ...] = ()
+    unread: int = 0
+    unread_example: str = ""
 
 
 def read_column(series: pd.Series) -> Column:
@@ -94,9 +99,12 @@ def _read_text(name: str, series: pd.Series) -> Column:
         read = reader(texts)
         if read is not None:
             values = pd.Series(_spread(read, codes), index=series.index)
+            lost = [text is not None and bool(gap) for text, gap in zip(texts, pd.isna(read), strict=True)]
+            rows = int(np.array([*lost, False])[codes].sum())
+            more = {"unread": rows, "unread_example": texts[lost.index(True)] if rows else ""}
             if kind == "date" and values.isna().all():  # filled, but day and month read both ways
-                return Column(name, kind, values, 1.0)
-            return _finish(name, kind, values)
+                return Column(name, kind, values, 1.0, **more)
+            return _finish(name, kind, values, **more)
     return _read_levels(name, series, codes, texts)
 
 
@@ -124,19 +132,18 @@ def _as_numbers(texts: list[str | None]) -> np.ndarray | None:
 
 
 def _as_dates(texts: list[str | None]) -> np.ndarray | None:
+    """Days where 95 % of the filled texts look like days. `25.12.2026`, `12/25/2026` and `25-12-2026` each have their
+    own order of day and month; where that cannot be told from the column, no such day is read."""
     parsed = [None if text is None else _day(text) for text in texts]
+    slashed = [None if text is None else _SLASHED.match(text) for text in texts]
     filled = sum(text is not None for text in texts)
-    slashed = [text for text in texts if text is not None and _SLASHED.match(text)]
-    if slashed:
-        order = _slashed_order(slashed)
-        parsed = [
-            _slashed_day(text, order) if day is None and text else day for text, day in zip(texts, parsed, strict=True)
-        ]
-        good = filled if order is None else sum(day is not None for day in parsed)
-    else:
-        good = sum(day is not None for day in parsed)
-    if good < 0.95 * filled:
+    if sum(a is not None or b is not None for a, b in zip(parsed, slashed, strict=True)) < 0.95 * filled:
         return None
+    marks = {match[2] for match in slashed if match}
+    orders = {mark: _slashed_order([match for match in slashed if match and match[2] == mark]) for mark in marks}
+    parsed = [
+        _slashed_day(match, orders[match[2]]) if match else day for day, match in zip(parsed, slashed, strict=True)
+    ]
     return pd.to_datetime(pd.Series(parsed, dtype=object), errors="coerce").to_numpy("datetime64[us]")
 
 
@@ -150,22 +157,20 @@ def _day(text: str) -> str | None:
     return f"{year}-{month:0>2}-{day:0>2}"
 
 
-def _slashed_order(texts: list[str]) -> str | None:
+def _slashed_order(found: list[re.Match]) -> str | None:
     """`dm` or `md` when some day above 12 settles it, None when every date reads both ways or they disagree."""
-    firsts, seconds = zip(*((int(m[1]), int(m[2])) for m in map(_SLASHED.match, texts)), strict=True)
-    day_first, month_first = max(firsts) > 12, max(seconds) > 12
+    day_first = any(int(match[1]) > 12 for match in found)
+    month_first = any(int(match[3]) > 12 for match in found)
     if day_first == month_first:
         return None
     return "dm" if day_first else "md"
 
 
-def _slashed_day(text: str, order: str | None) -> str | None:
-    found = _SLASHED.match(text)
-    if not found or order is None:
+def _slashed_day(found: re.Match, order: str | None) -> str | None:
+    if order is None:
         return None
-    first, second, year = found[1], found[2], found[3]
-    day, month = (first, second) if order == "dm" else (second, first)
-    return f"{year}-{month:0>2}-{day:0>2}"
+    day, month = (found[1], found[3]) if order == "dm" else (found[3], found[1])
+    return f"{found[4]}-{month:0>2}-{day:0>2}"
 
 
 def fold_level(text: str) -> str:

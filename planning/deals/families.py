@@ -33,7 +33,7 @@ import pandas as pd
 
 from planning.deals import names
 from planning.deals.vocabulary import after_the_fact
-from planning.errors import ConfigError, UsageError, did_you_mean
+from planning.errors import ConfigError, UsageError, did_you_mean, nearest
 from planning.language import _
 
 CLOSING = {
@@ -56,13 +56,21 @@ CATEGORY_LIMIT = 0.9
 
 @dataclass(frozen=True)
 class Families:
-    """`fields` per family in order, `known_at` per field, and the fields whose name is `trust`ed."""
+    """`fields` per family in order, `known_at` per field, and the fields whose name is `trust`ed.
+
+    `absent`: names of the file that the deals don't have, each with what to write instead, or nothing. `later`: fields
+    known only from a stage after the moment at which the deals are taken. `unplaced`: fields whose stage the stage
+    history does not have.
+    """
 
     fields: Mapping[str, tuple[str, ...]]
     known_at: Mapping[str, str] = field(default_factory=dict)
     trust: frozenset[str] = frozenset()
     levers: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, str] = field(default_factory=dict)
+    unplaced: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family_of(self) -> dict[str, str]:
@@ -76,6 +84,9 @@ class Families:
             return "no_known_at", _("no known_at is stated for it")
         if known.casefold() in CLOSING:
             return "known_at_closing", _('known only at closing (known_at = "{known}")').format(known=known)
+        if name in self.later:
+            text = _("known only from {stage} on, after the moment at which the deals are taken")
+            return "known_later", text.format(stage=self.later[name])
         reason = names.closing_by_name(name)
         if reason and name not in self.trust:
             return "name_after_the_fact", (
@@ -150,15 +161,33 @@ def parse_families(content: Mapping, where: str) -> Families:
     return Families(fields, dict(known_at), frozenset(map(str, trusted)), dict(levers), dict(owners))
 
 
-def restrict(families: Families, columns: list[str]) -> Families:
-    """Keeps the fields a table has; families without any stay, empty: they are not measured, which is not zero."""
+def renamed(families: Families, names: Mapping[str, str]) -> Families:
+    """The same table with fields under other names: an export's own words become those of the workspace."""
+    new = lambda name: names.get(name, name)  # noqa: E731
+    return Families(
+        {family: tuple(map(new, members)) for family, members in families.fields.items()},
+        {new(name): when for name, when in families.known_at.items()},
+        frozenset(map(new, families.trust)),
+        {new(name): way for name, way in families.levers.items()},
+        {new(name): who for name, who in families.owners.items()},
+        families.absent,
+    )
+
+
+def restrict(families: Families, columns: list[str], *, tell: bool = False) -> Families:
+    """Keeps the fields a table has; families without any stay, empty: they are not measured, which is not zero.
+
+    tell: keep what was dropped in `absent`, for the audit to say: in a company's own file it is a misspelling.
+    """
     have = set(columns)
+    named = [*families.family_of, *families.known_at, *families.levers] if tell else []
     return Families(
         {family: tuple(name for name in members if name in have) for family, members in families.fields.items()},
         {name: when for name, when in families.known_at.items() if name in have},
         families.trust,
         {name: way for name, way in families.levers.items() if name in have},
         families.owners,
+        {name: nearest(name, columns) or "" for name in dict.fromkeys(named) if name not in have},
     )
 
 

@@ -70,6 +70,12 @@ def _entries(deals: pd.DataFrame, history: pd.DataFrame) -> tuple[pd.DataFrame, 
     return first, order, outcome == "won"
 
 
+def step_order(deals: pd.DataFrame, history: pd.DataFrame) -> list[str]:
+    """Stages in the order deals pass them, those that only closed deals of one outcome ever enter at the end."""
+    steps = _entries(deals, history)[1]
+    return [*steps, *(stage for stage in stage_order(history) if stage not in steps)]
+
+
 def _closing_stages(first: pd.DataFrame, outcome: pd.Series) -> set[str]:
     """Stages that only closed deals of one outcome ever enter: they are the outcome, not a step."""
     found = set()
@@ -170,15 +176,19 @@ def days_by_stage(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def overdue(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestamp, *, level: float = 0.9) -> pd.DataFrame:
+def overdue(
+    deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestamp, *, level: float = 0.9, least: int = 20
+) -> pd.DataFrame:
     """Which open deals stand in their stage longer than 9 of 10 deals that moved on ever did?
 
-    Returns `deal_id, stage, days, usual_days, times` (days ÷ usual), the longest waiting first.
+    Returns `deal_id, stage, days, usual_days, times` (days ÷ usual), the longest waiting first. A stage that fewer than
+    `least` deals have left has no usual time, so none of its deals is late.
     """
     ordered = history.sort_values(["deal_id", "entered_at"], kind="stable")
     left = ordered.groupby("deal_id")["entered_at"].shift(-1)
     days = (left - ordered["entered_at"]).dt.days
-    usual = days[left.notna()].groupby(ordered["stage"]).quantile(level)
+    past = days[left.notna()].groupby(ordered["stage"])
+    usual = past.quantile(level)[past.size() >= least]
     last = ordered.groupby("deal_id").last()
     waiting = last[last.index.isin(deals.loc[deals["outcome"] == "open", "deal_id"])]
     frame = pd.DataFrame({"deal_id": waiting.index, "stage": waiting["stage"].to_numpy()})
@@ -187,6 +197,13 @@ def overdue(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestamp, *, 
     frame["times"] = frame["days"] / frame["usual_days"].clip(lower=1)
     late = frame[frame["days"] > frame["usual_days"]]
     return late.sort_values("times", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def overdue_by_stage(late: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """In which stages do the overdue deals stand, in the order of the stages? `stage, deals, usual_days`."""
+    grouped = late.groupby("stage", sort=False)
+    frame = grouped.agg(deals=("deal_id", "count"), usual_days=("usual_days", "first"))
+    return frame.reindex([stage for stage in order if stage in frame.index]).reset_index()
 
 
 def cumulative_incidence(days: np.ndarray, cause: np.ndarray) -> pd.DataFrame:

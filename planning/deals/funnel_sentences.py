@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 
+from planning.deals.vocabulary import cohort_name
 from planning.language import _, interval, ngettext, number, percent
 
 
 def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns where most deals end."""
-    worst = table.loc[table["conversion"].idxmin()]
-    claim = _("Most deals end in {stage}: {rate} go on").format(stage=worst["stage"], rate=percent(worst["conversion"]))
+    """Returns from which stage the smallest part of the deals goes on."""
+    known = table[table["conversion"].notna()]
+    claim = _("No deal has left its stage yet")
+    if len(known) and (known["conversion"] == 1).all():
+        claim = _("No deal has ended in a stage yet")
+    elif len(known):
+        worst = known.loc[known["conversion"].idxmin()]
+        claim = _("The smallest part goes on from {stage}: {rate}").format(
+            stage=worst["stage"], rate=percent(worst["conversion"])
+        )
     why = _("Of the deals that entered a stage and whose time there is over, the share that went on. Deals "
             "still waiting are "
             "counted, but are in no rate.")  # fmt: skip
@@ -19,8 +27,12 @@ def funnel_finding(table: pd.DataFrame) -> tuple[str, str]:
 
 def funnel_alt(table: pd.DataFrame) -> str:
     """Returns the funnel in words."""
-    return "; ".join(
-        f"{r.stage} {percent(r.conversion)} ({interval(r.lo90, r.hi90, percent)})" for r in table.itertuples()
+    known = table[table["conversion"].notna()]
+    return _("; ").join(
+        _("{name} {value} ({range})").format(
+            name=r.stage, value=percent(r.conversion), range=interval(r.lo90, r.hi90, percent)
+        )
+        for r in known.itertuples()
     )
 
 
@@ -29,12 +41,12 @@ def cohorts_finding(changes: pd.DataFrame) -> tuple[str, str]:
     moved = changes[changes["verdict"] != "cannot tell"]
     if moved.empty:
         claim = _("Deals of {cohort} get on as often as older ones, as far as can be told").format(
-            cohort=changes["cohort"].iloc[-1]
+            cohort=cohort_name(changes["cohort"].iloc[-1])
         )
     else:
         top = moved.loc[moved["points"].abs().idxmax()]
         claim = _("{stage}: {new} of the deals of {cohort} go on, of older ones {old}").format(
-            stage=top["stage"], new=percent(top["newest"]), cohort=top["cohort"], old=percent(top["older"])
+            stage=top["stage"], new=percent(top["newest"]), cohort=cohort_name(top["cohort"]), old=percent(top["older"])
         )
     why = _(
         "By half-year or quarter in which a deal began. Every cohort is given the same time in a stage, so young ones "
@@ -52,7 +64,7 @@ def days_finding(table: pd.DataFrame) -> tuple[str, str]:
 
 def days_alt(table: pd.DataFrame) -> str:
     """Returns the chart of days in words."""
-    rows = "; ".join(f"{r.stage} {number(r.days_mean)}" for r in table.itertuples())
+    rows = _("; ").join(f"{r.stage} {number(r.days_mean)}" for r in table.itertuples())
     return _("Mean days in each stage: {rows}").format(rows=rows)
 
 

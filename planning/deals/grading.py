@@ -31,6 +31,16 @@ LEAST = 400
 BLOCKS, FIRST, MEMORY = 10, 5, 4
 
 
+class TooFew(DataError):
+    """Too few decided leads, or no field that was known in time: `leads` and `fields` say how many there are."""
+
+    def __init__(self, leads: int, fields: int):
+        super().__init__(
+            f"{leads} decided leads and {fields} fields known in time; at least {LEAST} and 1 are meant."
+        )
+        self.leads, self.fields = leads, fields
+
+
 @dataclass(frozen=True)
 class Grading:
     """`grades`: promise and record per grade; `over_time` the same by period; `leads`: a row each; scores; findings."""
@@ -61,8 +71,9 @@ def grade_leads(
     `grades`: `grade, least` (probability the grade starts at), `leads, predicted` with `lo90,
     hi90` (promised for the later
     half), `observed` there with `observed_lo, observed_hi`,
-    and `kept` (observed inside the promise). `leads`: `deal_id,
-    probability, grade, state, half`. Raises DataError with fewer than 400 decided leads or no field left.
+    and `kept` (observed inside the promise). `over_time`: the same by `period`, with the days its leads came in
+    (`began, ended`) where they have one. `leads`: `deal_id,
+    probability, grade, state, half`. Raises TooFew, a DataError, with fewer than 400 decided leads or no field left.
     """
     table = as_families(families)
     check_against(table, [str(name) for name in leads.columns], outcome)
@@ -71,9 +82,7 @@ def grade_leads(
     usable = usable_fields(prepared, table, findings)
     closed = np.flatnonzero(prepared.outcomes.closed)
     if len(closed) < LEAST or not usable:
-        raise DataError(
-            f"{len(closed)} decided leads and {len(usable)} fields known in time; at least {LEAST} and 1 are meant."
-        )
+        raise TooFew(len(closed), len(usable))
     rows = closed[np.argsort(_times(prepared, order)[closed], kind="stable")]
     won_now = (prepared.outcomes.state[rows] == "won").astype(float)
     with one_thread(prepared):
@@ -86,7 +95,7 @@ def grade_leads(
     shape, limits, _ = _promise(past, won_now[len(won_now) - len(past) :], block, BLOCKS, hot, cold)
     chance = 1 / (1 + np.exp(-_bend(final, shape)))
     chance[rows[len(rows) - len(later) :]] = later["chance"]
-    frame = pd.DataFrame({"deal_id": prepared.ids, "probability": chance, "grade": _grade(chance, limits),
+    frame = pd.DataFrame({"deal_id": prepared.ids, "probability": chance, "grade": grade_of(chance, limits),
                           "state": prepared.outcomes.state, "judged": False})  # fmt: skip
     frame.loc[rows[len(rows) - len(later) :], ["grade", "judged"]] = np.column_stack(
         [later["grade"], [True] * len(later)]
@@ -94,6 +103,7 @@ def grade_leads(
     grades = _grade_table(later).assign(least=[limits[0], limits[1], 0.0])
     parts = [_grade_table(part).assign(period=number) for number, part in later.groupby("period")]
     over_time = pd.concat(parts, ignore_index=True)[["period", *grades.columns.drop("least")]]
+    over_time = _dated(over_time, later["period"].to_numpy(), prepared, rows[len(rows) - len(later) :])
     scores = _scores(later["chance"].to_numpy(), later["won"].to_numpy())
     scores |= {"recalibrated": shape != (0.0, 1.0), "learned_on": len(rows) - len(later)}
     return Grading(grades, over_time, frame, scores, auditing.findings_frame(findings))
@@ -108,6 +118,19 @@ def _times(prepared: Prepared, order: str | None) -> np.ndarray:
     if created is not None and created.notna().mean() > 0.9:
         return created.rank(method="first").fillna(0).to_numpy()
     return np.arange(len(prepared.deals), dtype=float)
+
+
+def _dated(over_time: pd.DataFrame, period: np.ndarray, prepared: Prepared, rows: np.ndarray) -> pd.DataFrame:
+    """Adds the first and the last day on which the leads of a period came in, where the leads have such a day."""
+    from planning.deals.audit_tables import find_dates
+
+    created, _ = find_dates(prepared)
+    if created is None or created.iloc[rows].isna().all():
+        return over_time
+    days = created.iloc[rows].groupby(period)
+    over_time.insert(1, "began", over_time["period"].map(days.min()))
+    over_time.insert(2, "ended", over_time["period"].map(days.max()))
+    return over_time
 
 
 def _predict(
@@ -156,7 +179,7 @@ def _judge(eta: np.ndarray, won: np.ndarray, block: np.ndarray, number: int, hot
     shape, limits, drift = _promise(eta, won, block, number, hot, cold)
     now = block == number
     chance = 1 / (1 + np.exp(-_bend(eta[now], shape)))
-    grade = _grade(chance, limits)
+    grade = grade_of(chance, limits)
     return pd.DataFrame({"period": number - FIRST + 1, "chance": chance, "grade": grade, "won": won[now],
                          "drift": [drift[name] for name in grade]})  # fmt: skip
 
@@ -193,13 +216,14 @@ def _bend(eta: np.ndarray, shape: tuple[float, float]) -> np.ndarray:
     return shape[0] + shape[1] * eta
 
 
-def _grade(chance: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def grade_of(chance: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Hot from the first limit on, cold below the second."""
     return np.where(chance >= limits[0], "hot", np.where(chance < limits[1], "cold", "warm"))
 
 
 def _drift(chance: np.ndarray, won: np.ndarray, block: np.ndarray, limits: tuple[float, float]) -> dict[str, float]:
     """Per grade the variance of past promises about what came, beyond the luck of the draw."""
-    grade, out = _grade(chance, limits), {}
+    grade, out = grade_of(chance, limits), {}
     for name in GRADES:
         extra = []
         for number in np.unique(block):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from planning.language import _, interval, ngettext, number, percent
+from planning.language import _, interval, ngettext, number, paragraph, percent
 
 
 def title() -> str:
@@ -37,13 +37,20 @@ def lede(grades: pd.DataFrame, scores: dict[str, Any], follow_up: int) -> str:
         first = _(
             "{kept} of {n} grades kept their promise on leads the model had not seen; read the others with care."
         ).format(kept=number(kept), n=number(len(grades)))
-    return (
-        first
-        + " "
-        + _("Learned on {learned} earlier leads, judged on {n} later ones; won means won within {days} days.").format(
-            learned=number(scores["learned_on"]), n=number(scores["n"]), days=number(follow_up)
-        )
-    )
+    judged = _("Learned on {learned} earlier leads, judged on {n} later ones; won means won within {days} days.")
+    said = {"learned": number(scores["learned_on"]), "n": number(scores["n"]), "days": number(follow_up)}
+    return paragraph([first, judged.format(**said)])
+
+
+def promised_note(rate: float, lo: float, hi: float) -> str:
+    """Returns the rate a grade promised, with its interval."""
+    return _("promised {rate} ({range})").format(rate=percent(rate), range=interval(lo, hi, percent))
+
+
+def auc_note(scores: dict[str, Any]) -> str:
+    """Returns how to read the number that says how well leads are told apart."""
+    text = _("AUC, 90 % interval {range}; 0.50 is a coin flip")
+    return text.format(range=interval(scores["auc_lo"], scores["auc_hi"], lambda value: number(value, 2)))
 
 
 def promise_finding(grades: pd.DataFrame) -> tuple[str, str]:
@@ -58,7 +65,7 @@ def promise_finding(grades: pd.DataFrame) -> tuple[str, str]:
 
 def promise_alt(grades: pd.DataFrame) -> str:
     """Returns the chart in words."""
-    return "; ".join(
+    return _("; ").join(
         _("{grade}: promised {promised}, observed {observed} ({range})").format(
             grade=grade_name(r.grade), promised=percent(r.predicted), observed=percent(r.observed),
             range=interval(r.observed_lo, r.observed_hi, percent),
@@ -77,21 +84,38 @@ def time_finding(over_time: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def open_finding(open_leads: pd.DataFrame) -> tuple[str, str]:
+def part_text(observed: float, lo: float, hi: float, kept: bool) -> str:
+    """Returns the rate of a grade in one part, and against which promise."""
+    if observed != observed:
+        return _("no lead")
+    text = _("{observed}, promised {range}") if kept else _("{observed}, outside the promised {range}")
+    return text.format(observed=percent(observed), range=interval(lo, hi, percent))
+
+
+def open_finding(open_leads: pd.DataFrame, follow_up: int) -> tuple[str, str]:
     """Returns how many open leads are hot."""
     hot = int((open_leads["grade"] == "hot").sum())
     claim = ngettext("{n} open lead is hot now", "{n} open leads are hot now", hot).format(n=number(hot))
-    return claim, _("Open leads by their chance, from what was known when they came in.")
+    why = _(
+        "Open leads by their chance of being won within {days} days of coming in. It starts from what was known then; "
+        "the time that has passed without a win is taken off, so an old lead needs a better start to be hot."
+    ).format(days=number(follow_up))
+    return claim, why
 
 
 def refusal() -> tuple[str, str]:
     """Returns the refusal's headline and lede."""
     return (
         _("These leads cannot be graded yet"),
-        _(
-            "At least 400 decided leads and fields that were known when they came in, and that tell them apart, "
-            "are needed."
-        ),
+        _("So no lead is graded on this page. Why, and what would let us grade them, is below."),
+    )
+
+
+def to_record() -> tuple[str, str]:
+    """Returns what would let leads be graded."""
+    return (
+        _("Which lead deserves attention first"),
+        _("More decided leads, and fields filled when a lead comes in: source, kind of customer, product asked for."),
     )
 
 
@@ -102,6 +126,21 @@ def one_sided(won: int, lost: int) -> str:
     return _("{won} leads were won in time and {lost} were not: there is nothing to tell apart.").format(
         won=number(won), lost=number(lost)
     )
+
+
+def undated() -> str:
+    """Returns that nobody can say which leads were won in time."""
+    return _("No lead has the day on which it was closed, so it cannot be said which were won in time.")
+
+
+def too_few(leads: int, fields: int) -> str:
+    """Returns how many decided leads and fields known in time there are."""
+    if not fields:
+        return _("No field is left that was known when a lead came in and differs between leads.")
+    return ngettext(
+        "There is {n} decided lead; at least 400 are needed.", "There are {n} decided leads; at least 400 are needed.",
+        leads,
+    ).format(n=number(leads))  # fmt: skip
 
 
 def coin_flip(scores: dict[str, Any]) -> str:
@@ -127,9 +166,11 @@ def labels() -> dict[str, str]:
         "grade": _("Grade"), "least": _("From a chance of"), "leads": _("Leads"), "predicted": _("Promised"),
         "lo90": _("Interval from"), "hi90": _("to"), "observed": _("Observed"), "observed_lo": _("Interval from"),
         "observed_hi": _("to"), "kept": _("Kept"), "period": _("Part"), "deal_id": _("Lead"),
-        "probability": _("Chance of winning"),
+        "probability": _("Chance when it came in"), "now": _("Chance now"), "age": _("Days open"),
         "owner_id": _("Person"), "region": _("Region"), "line": _("Product line"), "amount_first": _("First amount"),
         "created_date": _("Created"), "auc": _("Told apart on later leads"), "rate": _("Won of later leads"),
+        "began": _("Came in from"), "ended": _("until"), "hot": _("Hot"), "warm": _("Warm"), "cold": _("Cold"),
+        "why_refused": _("Why no lead is graded"),
         "promised": _("promised"), "seen": _("observed"), "yes": _("yes"), "no": _("no"),
         "chart": _("Share of leads won, by grade"),
         "title_grades": _("The grades in figures"), "title_over_time": _("The grades, part by part"),

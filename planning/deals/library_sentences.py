@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from planning.deals.vocabulary import part_name, practice_name
-from planning.language import _, interval, listing, ngettext, number, percent, signed
+from planning.language import _, interval, listing, ngettext, number, paragraph, percent, signed
 
 
 def title() -> str:
@@ -50,8 +50,8 @@ def key_numbers(library: pd.DataFrame, people: pd.DataFrame) -> list[dict[str, A
         })  # fmt: skip
     counts = people["verdict"].value_counts()
     top, unsure = int(counts.get("top", 0)), int(counts.get("cannot tell", 0))
-    out.append({"name": "surely_best", "value": top, "label": _("Surely among the best fifth"), "text": number(top),
-                "note": _("of {n} people").format(n=number(len(people)))})  # fmt: skip
+    out.append({"name": "surely_best", "value": top, "label": _("Very likely among the best fifth"),
+                "text": number(top), "note": _("of {n} people").format(n=number(len(people)))})  # fmt: skip
     out.append({"name": "cannot_say", "value": unsure, "label": _("Cannot tell"), "text": number(unsure),
                 "note": _("people for whom a ranking would be luck")})  # fmt: skip
     return out
@@ -97,7 +97,7 @@ def third_name(code: str, typical: float) -> str:
 
 def thirds_alt(part: pd.DataFrame) -> str:
     """Returns the chart of thirds in words."""
-    return "; ".join(
+    return _("; ").join(
         _("{third}: {won} won, {expected} expected").format(
             third=third_name(r.third, r.typical), won=percent(r.win_rate), expected=percent(r.expected_rate)
         )
@@ -108,11 +108,13 @@ def thirds_alt(part: pd.DataFrame) -> str:
 def practices_alt(library: pd.DataFrame) -> str:
     """Returns the chart of practices in words."""
     rows = [
-        f"{practice_name(r.practice)} {signed(r.points, 1)} "
-        f"({interval(r.points_lo, r.points_hi, lambda x: number(x, 1))})"
+        _("{name} {value} ({range})").format(
+            name=practice_name(r.practice), value=signed(r.points, 1),
+            range=interval(r.points_lo, r.points_hi, lambda x: number(x, 1)),
+        )
         for r in library.itertuples()
     ]
-    return _("Win rate, points for one ordinary step: {rows}").format(rows="; ".join(rows))
+    return _("Win rate, points for one ordinary step: {rows}").format(rows=_("; ").join(rows))
 
 
 def people_finding(people: pd.DataFrame) -> tuple[str, str]:
@@ -134,7 +136,7 @@ def people_finding(people: pd.DataFrame) -> tuple[str, str]:
 
 def people_alt(shown: pd.DataFrame) -> str:
     """Returns the chart of people in words."""
-    return "; ".join(f"{r.person} {percent(r.p_top)}" for r in shown.itertuples())
+    return _("; ").join(f"{r.person} {percent(r.p_top)}" for r in shown.itertuples())
 
 
 def library_finding(library: pd.DataFrame) -> tuple[str, str]:
@@ -172,7 +174,7 @@ def refusal(answer: str) -> tuple[str, str]:
     lede = _("A practice is compared between deals of equal difficulty; these deals cannot say which are equal.")
     if not answer:
         lede = _("A practice is compared inside a person's deals: the deals need owner_id and a practice as a number.")
-    return _("No practice can be judged yet"), f"{answer}. {lede}" if answer else lede
+    return _("No practice can be judged yet"), paragraph([answer + _("."), lede]) if answer else lede
 
 
 def labels() -> dict[str, str]:
@@ -182,8 +184,9 @@ def labels() -> dict[str, str]:
         "points_lo": _("Interval from"), "points_hi": _("to"), "beyond_less": _("Beyond their deals, less of it"),
         "beyond_more": _("Beyond their deals, more of it"), "seen_from": _("Seen from"), "next_step": _("Next step"),
         "owner": _("Owned by"), "check_on": _("Check on"), "third": _("Part"), "typical": _("Typically"),
-        "deals": _("Deals"), "wins": _("Won"), "win_rate": _("Win rate"), "lo90": _("Interval from"), "hi90": _("to"),
-        "expected_rate": _("Expected of these deals"), "person": _("Person"), "expected_wins": _("Expected wins"),
+        "deals": _("Number of deals"), "wins": _("Won"), "win_rate": _("Win rate"),
+        "lo90": _("Interval from"), "hi90": _("to"), "expected_rate": _("Expected of these deals"),
+        "person": _("Person"), "expected_wins": _("Expected wins"),
         "p_top": _("P(best fifth)"), "people": _("People"), "step": _("points"), "none": _("no difference"),
         "interval": _("90 % interval"), "won": _("won"), "expected": _("expected"), "chance": _("chance"),
         "chart_practices": _("Win rate between a person's own deals one ordinary step apart, points"),

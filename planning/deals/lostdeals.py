@@ -64,6 +64,24 @@ def surprise_losses(result: FamilyWeights, *, least: float = SURPRISE) -> pd.Dat
     return frame.sort_values("win_probability", ascending=False, kind="stable").reset_index(drop=True)
 
 
+def every_deal(result: FamilyWeights) -> pd.DataFrame:
+    """What pulled each closed deal up or down, by family and by field, in log-odds?
+
+    Returns one row a won or lost deal: `deal_id, outcome, win_probability, log_odds, intercept`, one column a family,
+    then one column `family: field`; 0 is the average deal. A row's `intercept` and families add up to its `log_odds`,
+    a family's fields to the family.
+    """
+    parts, fields = deal_contributions(result), deal_contributions(result, by="field")
+    total = parts.drop(columns="deal_id").sum(axis=1)
+    owner = {term.field: term.family for term in result.model.design.terms}
+    named = fields.drop(columns=["deal_id", "intercept"]).rename(columns=lambda name: f"{owner[name]}: {name}")
+    head = pd.DataFrame({
+        "deal_id": parts["deal_id"], "outcome": np.where(result.prepared.won == 1, "won", "lost"),
+        "win_probability": 1 / (1 + np.exp(-total)), "log_odds": total, "intercept": parts["intercept"],
+    })  # fmt: skip
+    return pd.concat([head, parts.drop(columns=["deal_id", "intercept"]), named], axis=1)
+
+
 def against_competitors(result: FamilyWeights, competitor: pd.Series) -> pd.DataFrame:
     """How do we fare against each competitor, the deals' difficulty held equal?
 

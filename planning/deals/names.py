@@ -16,7 +16,7 @@ FAMILY_WORDS: tuple[tuple[str, str], ...] = (
     ("skill",
      r"\bowner|sales.?(agent|rep|person|man)|\brep\b|account.?(manager|executive)|manager|team|seller|"
      r"assigned|created.?by|response|contacts?\b|meetings?\b|(?<!not )calls?\b|visits?.?made|销售员|业务员|"
-     r"负责人|销售代表|团队|响应|拜访|跟进人"),
+     r"负责人|销售代表|团队|响应|拜访|跟进人|联系人数|接触|沟通次数"),
     ("channel",
      r"source|channel|campaign|route|origin|referr|utm|medium|partner|heard|how.did|search|newspaper|"
      r"magazine|advert|recommend|forum|来源|渠道|活动|推荐"),
@@ -65,7 +65,7 @@ CREATION_WORDS = (
 )
 PROPOSAL_WORDS = (
     r"price|discount|quote|requirement|technical.?check|competit|rival|reference|delivery.?time|payment.?term|proposal|"
-    r"^contacts$|response|价格|报价|折扣|需求|竞争|响应"
+    r"^contacts$|response|价格|报价|折扣|需求|竞争|响应|联系人数"
 )
 ID_WORDS = r"(^|[\s_])(id|uuid|guid|number|no|nr|num|key|record)$|^(id|hs_object_id)|编号|单号|deal_?id|opportunity_?id"
 REFERENCE_WORDS = r"(^|\s)(id|uuid|code|plz|zip)$|编号|编码|代码|邮编"  # numbers that name and do not count

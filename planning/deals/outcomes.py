@@ -51,7 +51,7 @@ def read_outcomes(column: pd.Series, won: str, lost: tuple[str, ...] = ()) -> Ou
     With two values in the column, the other one is lost. With more, values that say so are lost, undecided or open;
     where none says lost, every other value is lost. Empty is open.
 
-    Raises UsageError when `won` is not in the column although closed deals are.
+    Raises UsageError when `won` is not in the column although closed deals are, or a value of `lost` is not there.
     """
     codes, levels = pd.factorize(column)
     plain = [plain_value(level) for level in levels]
@@ -63,6 +63,10 @@ def read_outcomes(column: pd.Series, won: str, lost: tuple[str, ...] = ()) -> Ou
         raise UsageError(
             f"--won {won!r}: column {column.name!r} has no such value. It has: {shown or 'nothing'}.{guess}"
         )
+    for value in lost:
+        if plain_value(value) not in present:
+            guess = did_you_mean(str(value), [str(level) for level in levels])
+            raise UsageError(f"--lost {value!r}: column {column.name!r} has no such value.{guess}")
     states = _classify(present, wanted, given)
     by_level = np.array([states.get(text, "open") if text else "open" for text in plain] + ["open"], dtype=object)
     return Outcomes(by_level[codes], {str(text): state for text, state in states.items()})

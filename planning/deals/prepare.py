@@ -13,9 +13,10 @@ from planning.deals import names
 from planning.deals.columns import Column, read_column
 from planning.deals.outcomes import Outcomes, plain_value, read_outcomes
 from planning.errors import DataError, UsageError, did_you_mean
-from planning.language import _
+from planning.language import _, ngettext, number
 
 DEAL_ID = "deal_id"
+_SEVERAL = re.compile(r"\S\s*[;；、|]\s*\S|\S\s+(?:&|/|\+)\s+\S")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def prepare(
         keep = _repeated_ids(deals, ids, outcomes, id_field, findings, left_out)
         deals, ids = deals[keep].reset_index(drop=True), ids[keep].reset_index(drop=True)
         outcomes = Outcomes(outcomes.state[keep], outcomes.words)
+    _owners_in_one_cell(deals, findings)
     for state, text in (("open", "still open"), ("no_decision", "ended without a decision")):
         if outcomes.count(state):
             left_out.append((text, outcomes.count(state)))
@@ -139,9 +141,10 @@ def _repeated_rows(deals: pd.DataFrame, findings: list, left_out: list) -> np.nd
     count = int(repeated.sum())
     if count:
         left_out.append(("repeated rows", count))
-        evidence = _("{count} of {n} rows repeat another row in every column; each was counted once").format(
-            count=count, n=len(deals)
-        )
+        evidence = ngettext(
+            "{count} of {n} rows repeats another row in every column; it was counted once",
+            "{count} of {n} rows repeat another row in every column; each was counted once", count,
+        ).format(count=number(count), n=number(len(deals)))  # fmt: skip
         findings.append(Finding("warning", "(rows)", "repeated_rows", evidence, _("Export each deal once."), count))
     return ~repeated
 
@@ -161,10 +164,11 @@ def _repeated_ids(
     older = ids.duplicated(keep="last").to_numpy() & ~contradicting
     keep[older] = False
     if contradicting.any():
-        example = ids[contradicting].iloc[0]
-        text = _("{n} ids are both won and lost (such as {example}); their {nx} rows are left out").format(
-            n=int((states > 1).sum()), example=example, nx=int(contradicting.sum())
-        )
+        example, count = ids[contradicting].iloc[0], int((states > 1).sum())
+        text = ngettext(
+            "{n} id is both won and lost ({example}); its {rows} rows are left out",
+            "{n} ids are both won and lost (such as {example}); their {rows} rows are left out", count,
+        ).format(n=number(count), example=example, rows=number(int(contradicting.sum())))  # fmt: skip
         findings.append(
             Finding(
                 "fault",
@@ -177,9 +181,10 @@ def _repeated_ids(
         )
         left_out.append(("one deal, two outcomes", int(contradicting.sum())))
     if older.any():
-        text = _("{n} rows share their id with a later row; the last row of each id was kept").format(
-            n=int(older.sum())
-        )
+        text = ngettext(
+            "{n} row shares its id with a later row; the last row of each id was kept",
+            "{n} rows share their id with a later row; the last row of each id was kept", int(older.sum()),
+        ).format(n=number(int(older.sum())))  # fmt: skip
         findings.append(
             Finding("warning", id_field, "repeated_ids", text, _("Export one row a deal."), int(older.sum()))
         )
@@ -194,5 +199,25 @@ def _two_owners(deals: pd.DataFrame, ids: pd.Series, shared: np.ndarray, finding
             owners = deals.loc[shared, name].groupby(ids[shared].astype(str)).nunique()
             count = int((owners > 1).sum())
             if count:
-                text = _("{count} deals are listed under two owners; the last one was kept").format(count=count)
+                text = ngettext(
+                    "{n} deal is listed under two owners; the last one was kept",
+                    "{n} deals are listed under two owners; the last one was kept", count,
+                ).format(n=number(count))  # fmt: skip
                 findings.append(Finding("warning", name, "two_owners", text, _("State who led the deal."), count))
+
+
+def _owners_in_one_cell(deals: pd.DataFrame, findings: list) -> None:
+    """Two names in the cell of one person, `Li; Wang`, are read as a person of their own."""
+    for name in deals.columns:
+        if names.says(name, names.PERSON_WORDS) and not pd.api.types.is_numeric_dtype(deals[name]):
+            counts = deals[name].value_counts()  # work on the distinct values: a million rows have few of them
+            several = [value for value in counts.index if _SEVERAL.search(str(value))]
+            rows = int(counts[several].sum())
+            if several:
+                text = ngettext(
+                    "{n} deal names several people in one cell, such as “{example}”; read as one person of that name",
+                    "{n} deals name several people in one cell, such as “{example}”; read as one person of that name",
+                    rows,
+                ).format(n=number(rows), example=" ".join(str(several[0]).split())[:40])
+                action = _("State who led the deal.")
+                findings.append(Finding("warning", name, "two_owners", text, action, rows))

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from planning.deals.vocabulary import family_name, lever_name, practice_name
-from planning.language import _, chance, interval, listing, month, ngettext, number, percent, signed
+from planning.language import _, chance, interval, listing, month, ngettext, number, paragraph, percent, signed
 
 
 def title() -> str:
@@ -53,7 +53,7 @@ def lede(summary: dict[str, Any], reasons: pd.DataFrame | None, levers: pd.DataF
                 lever=lever_name(best["lever"]), wins=number(best["expected_wins"]), lost=number(summary["n_lost"])
             )
         )
-    return " ".join(parts)
+    return paragraph(parts)
 
 
 def key_numbers(
@@ -96,6 +96,11 @@ def auc_number(summary: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def auc_alt(said: dict[str, Any]) -> str:
+    """Returns the chart of what was tested in words."""
+    return _("All accepted fields: {auc}; {note}").format(auc=said["text"], note=said["note"])
+
+
 def weights_finding(weights: pd.DataFrame, summary: dict[str, Any]) -> tuple[str, str]:
     """Returns the claim over the weights and how to read them."""
     top = weights.iloc[0]
@@ -107,19 +112,25 @@ def weights_finding(weights: pd.DataFrame, summary: dict[str, Any]) -> tuple[str
         "is the 90 % "
         "interval. The pale band is wider: it allows for a cause nobody recorded, as strong as {delta} of the "
         "strongest one. "
-        "A weight says what separates deals within the recorded range, not what a new policy would do."
-    ).format(rule=rule_text(summary["snapshot"]), delta=percent(summary["delta"]))
+        "A weight says what separates deals within the recorded range, not what a new policy would do. All fields "
+        "together take away {r2} of the uncertainty about how a deal ends (R²)."
+    ).format(rule=summary["snapshot"], delta=percent(summary["delta"]), r2=percent(summary["r2"]))
     return claim, why
 
 
-def rule_text(rule: str) -> str:
-    """Returns the snapshot's rule as words."""
-    if rule == "as exported":
-        return _("at the time of the export")
-    stage, days = rule.split("entered ")[-1].split(", outcome within ") if "entered " in rule else (rule, "")
-    if not days:
-        return rule
-    return _("when the deal entered {stage} (outcome within {days} days)").format(stage=stage, days=days.split()[0])
+def gap_finding(gap: pd.DataFrame) -> tuple[str, str]:
+    """Returns which family is most of the distance between won and lost deals."""
+    families = gap[gap["part"] != "total"]
+    top = families.loc[families["gap"].idxmax()]
+    claim = _("{family} is {share} of the distance between won and lost deals").format(
+        family=family_name(top["part"]), share=percent(top["share"])
+    )
+    why = _(
+        "All that speaks for and against a deal makes its score, the log-odds of winning: one more makes the odds 2.7 "
+        "times as high. The rows are by how much won deals score above lost ones; the families add up to the total "
+        "exactly."
+    )
+    return claim, why
 
 
 def weight_text(lo: float, hi: float, p_zero: float) -> str:
@@ -130,10 +141,12 @@ def weight_text(lo: float, hi: float, p_zero: float) -> str:
 def weights_alt(weights: pd.DataFrame) -> str:
     """Returns the chart in words."""
     rows = [
-        f"{family_name(r.family)} {percent(r.share)} ({weight_text(r.lo90, r.hi90, r.p_zero)})"
+        _("{name} {value} ({range})").format(
+            name=family_name(r.family), value=percent(r.share), range=weight_text(r.lo90, r.hi90, r.p_zero)
+        )
         for r in weights.itertuples()
     ]
-    return _("Weight of each family: {rows}").format(rows="; ".join(rows))
+    return _("Weight of each family: {rows}").format(rows=_("; ").join(rows))
 
 
 def reasons_finding(table: pd.DataFrame) -> tuple[str, str]:
@@ -225,17 +238,18 @@ def practices_finding(table: pd.DataFrame) -> tuple[str, str]:
 
 
 def performers_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns the claim over people: who is surely among the best fifth, and for how many it cannot be told."""
+    """Returns the claim over people: who is very likely among the best fifth, and for how many it cannot be told."""
     top, unsure = int((table["verdict"] == "top").sum()), int((table["verdict"] == "cannot tell").sum())
     if not top:
         claim = _("Nobody stands out beyond chance among {n} people").format(n=number(len(table)))
     else:
         claim = ngettext(
-            "{n} person is surely among the best fifth", "{n} people are surely among the best fifth", top
+            "{n} person is very likely among the best fifth", "{n} people are very likely among the best fifth", top
         ).format(n=number(top))
-    why = _("Adjusted for the deals they were given. For {unsure} of {n} it cannot be told from these deals; a "
-            "ranking of "
-            "them would be luck.").format(unsure=number(unsure), n=number(len(table)))  # fmt: skip
+    why = _(
+        "Adjusted for the deals they were given; named from a chance of 80 % on. For {unsure} of {n} it cannot be told "
+        "from these deals; a ranking of them would be luck."
+    ).format(unsure=number(unsure), n=number(len(table)))
     return claim, why
 
 
@@ -248,6 +262,20 @@ def competitors_finding(table: pd.DataFrame) -> tuple[str, str]:
     top = worse.iloc[0]
     claim = _("{name} beats us most often: {rate} won, like for like").format(
         name=top["competitor"], rate=percent(top["adjusted_rate"])
+    )
+    return claim, why
+
+
+def needs_finding(table: pd.DataFrame) -> tuple[str, str]:
+    """Returns which requirement we failed most lost deals on."""
+    top = table.iloc[0]
+    claim = ngettext(
+        "Most often unmet, {line}: {need}, {lost} of {n} deal lost",
+        "Most often unmet, {line}: {need}, {lost} of {n} deals lost", int(top["deals"]),
+    ).format(line=top["line"], need=top["need"], lost=number(top["lost"]), n=number(top["deals"]))  # fmt: skip
+    why = _(
+        "Won and lost deals in which a requirement was not met, by product line, those with most losses first. A count "
+        "and no cause: what meeting it is worth stands under what to improve first."
     )
     return claim, why
 
@@ -296,11 +324,19 @@ def refusal_headline(summary: dict[str, Any]) -> str:
         return _("These {n} decided deals cannot say why we win: all of them ended the same way").format(n=n)
     if summary["auc"] is None:
         return _("These {n} decided deals cannot say why we win: too few of them, or no field to go by").format(n=n)
-    if not summary["auc_lo"] > 0.5:
+    codes = summary["reason_codes"]
+    if "coin_flip" in codes:
         return _("These {n} deals cannot say why we win: the recorded fields do no better than a coin flip").format(n=n)
-    if any(reason.startswith("only one family") for reason in summary["reasons"]):
+    if "one_family" in codes:
         return _("These {n} deals cannot say why we win: only one family of causes is recorded").format(n=n)
+    if "none_told" in codes:
+        return _("These {n} deals cannot say why we win: no family's weight can be told from zero").format(n=n)
     return _("These {n} deals cannot say why we win: the table itself misleads").format(n=n)
+
+
+def why_refused() -> str:
+    """Returns the heading over the reasons of a refusal."""
+    return _("Why there are no weights")
 
 
 def refusal_lede() -> str:
@@ -308,44 +344,6 @@ def refusal_lede() -> str:
     return _(
         "So there are no weights on this page. What was tested, what holds without a model and what to record is below."
     )
-
-
-def reason_text(reason: str, summary: dict[str, Any]) -> str:
-    """Returns one reason of a refusal in the reader's language."""
-    if "held-out AUC" in reason:
-        return _(
-            "Tried on unseen deals, the fields reach an AUC of {auc} (90 % interval {range}); 0.50 is a coin flip."
-        ).format(
-            auc=number(summary["auc"], 2), range=interval(summary["auc_lo"], summary["auc_hi"], lambda x: number(x, 2))
-        )
-    if reason.startswith("truncation"):
-        return _(
-            "Early deals that closed quickly are missing from the export, so the early ones here are the slow "
-            "ones: {evidence}."
-        ).format(evidence=reason.split(": ", 1)[1])
-    if "at least" in reason or "only one outcome" in reason:
-        return _("{won} won and {lost} lost deals; at least 100 of each are needed.").format(
-            won=number(summary["n_won"]), lost=number(summary["n_lost"])
-        )
-    if reason.startswith("only one family"):
-        family = family_name(reason.split("(", 1)[1].split(")", 1)[0])
-        return _(
-            "Only fields of {family} were known in time; alone it would carry 100 % whatever the deals say. Record a "
-            "field of another family to compare with."
-        ).format(family=family.lower())
-    if reason.startswith("no family"):
-        return _("No family's weight can be told from zero.")
-    if reason.startswith("one family carries"):
-        return _("One family carries over 70 % and rests on values that win nearly always or never.")
-    if reason.startswith("back_filled"):
-        return _("Deals were typed in once they were decided: {evidence}.").format(evidence=reason.split(": ", 1)[1])
-    if reason.startswith("the model did not settle"):
-        return _("The model did not settle on these fields.")
-    if reason.startswith("no deal is closed"):
-        return _("No deal is decided: there is nothing to compare.")
-    if reason.startswith("no field"):
-        return _("No field is left that was known before the outcome: state known_at in families.toml.")
-    return reason
 
 
 def cannot_tell(

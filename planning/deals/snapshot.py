@@ -8,12 +8,15 @@ open when its time was up counts as open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from planning.deals.funnel import step_order
 from planning.errors import UsageError, did_you_mean
+from planning.language import _, number
 
 FROM_HISTORY = ("amount", "owner_id", "probability", "close_date")
 FOLLOW_UP_SHARE = 0.9
@@ -21,13 +24,16 @@ FOLLOW_UP_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`deals` (one row a deal, with `snapshot_at`, `days_before`, `stages_before`), the `rule` in words, rows left
-    out."""
+    """`deals` (one row a deal, with `snapshot_at`, `days_before`, `stages_before`), the `rule` in words, rows left out.
+
+    `later`: fields that no deal had yet at its snapshot, with the stage from which they are known.
+    """
 
     deals: pd.DataFrame
     rule: str
     left_out: tuple[tuple[str, int], ...]
     follow_up_days: int
+    later: Mapping[str, str] = field(default_factory=dict)
 
 
 def snapshot(
@@ -38,11 +44,13 @@ def snapshot(
     age_days: int | None = None,
     as_of: pd.Timestamp | None = None,
     follow_up_days: int | None = None,
+    known_at: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """What was known about each deal when it entered `stage` (or was `age_days` old)?
 
     deals, history: canonical tables. as_of: last day of data; default the last day in either table.
     follow_up_days: time every deal is given; default the 90th percentile from snapshot to closing.
+    known_at: field → stage from which it is known; it is emptied for deals that had not got so far.
     Raises UsageError for a stage the history does not have.
     """
     as_of = as_of or max(history["entered_at"].max(), deals["closed_date"].max())
@@ -51,7 +59,10 @@ def snapshot(
     left_out = [("never reached the moment of the snapshot", len(deals) - len(rows))]
     early = rows["closed_date"].isna() | (rows["closed_date"] >= rows["snapshot_at"])
     left_out.append(("closed before the moment of the snapshot", int((~early).sum())))
-    rows = _as_known(rows[early].copy(), history)
+    rows = rows[early].copy()
+    order = step_order(deals, history)
+    seen = _seen(rows, history, order, stage)
+    rows, later = _masked(_as_known(rows, seen), seen, order, known_at or {})
     waits = (rows["closed_date"] - rows["snapshot_at"]).dt.days
     follow_up = int(follow_up_days or np.ceil(waits.quantile(FOLLOW_UP_SHARE) if waits.notna().any() else 90))
     had_time = rows["snapshot_at"] + pd.Timedelta(days=follow_up) <= as_of
@@ -59,9 +70,17 @@ def snapshot(
     rows = rows[had_time].copy()
     late = rows["closed_date"].notna() & ((rows["closed_date"] - rows["snapshot_at"]).dt.days > follow_up)
     rows.loc[late, "outcome"] = "open"
-    moment = f"when the deal entered {stage}" if stage else f"{age_days or 0} days after the deal was created"
-    rule = f"as known {moment}, outcome within {follow_up} days"
-    return Snapshot(rows.reset_index(drop=True), rule, tuple(pair for pair in left_out if pair[1]), follow_up)
+    rule = _rule(stage, age_days or 0, follow_up)
+    return Snapshot(rows.reset_index(drop=True), rule, tuple(pair for pair in left_out if pair[1]), follow_up, later)
+
+
+def _rule(stage: str | None, age_days: int, follow_up: int) -> str:
+    """The moment in words, as the end of "known ..."."""
+    if stage is not None:
+        text = _("when the deal entered {stage} (outcome within {days} days)")
+        return text.format(stage=stage, days=number(follow_up))
+    text = _("{age} days after the deal was created (outcome within {days} days)")
+    return text.format(age=number(age_days), days=number(follow_up))
 
 
 def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_days: int | None) -> pd.Series:
@@ -76,10 +95,18 @@ def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_
     return history[history["stage"] == stage].groupby("deal_id")["entered_at"].min()
 
 
-def _as_known(rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Overwrites what changes over time by the last state written at or before the snapshot; counts up to then only."""
+def _seen(rows: pd.DataFrame, history: pd.DataFrame, order: list[str], stage: str | None) -> pd.DataFrame:
+    """The history of each deal up to its snapshot, oldest first."""
     seen = history.merge(rows[["deal_id", "snapshot_at"]], on="deal_id")
-    seen = seen[seen["entered_at"] <= seen["snapshot_at"]].sort_values(["deal_id", "entered_at"])
+    seen = seen[seen["entered_at"] <= seen["snapshot_at"]]
+    if stage is not None:  # a history of days: what was entered later on the same day was not known yet
+        later = set(order[order.index(stage) + 1 :])
+        seen = seen[~(seen["stage"].isin(later) & (seen["entered_at"] == seen["snapshot_at"]))]
+    return seen.sort_values(["deal_id", "entered_at"], kind="stable")
+
+
+def _as_known(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Overwrites what changes over time by the last state written at or before the snapshot; counts up to then only."""
     last = seen.groupby("deal_id").last()
     for name in FROM_HISTORY:
         if name in last and name in rows:
@@ -89,6 +116,26 @@ def _as_known(rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
         rows["days_before"] = (rows["snapshot_at"] - rows["created_date"]).dt.days
     rows["stage"] = rows["deal_id"].map(last["stage"]) if "stage" in last else None
     return rows
+
+
+def _masked(
+    rows: pd.DataFrame, seen: pd.DataFrame, order: list[str], known_at: Mapping[str, str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Empties what is known only from a later stage than a deal had reached; fields that no deal had are named."""
+    rank = {str(stage).casefold(): number for number, stage in enumerate(order)}
+    reached = seen["stage"].astype(str).str.casefold().map(rank).groupby(seen["deal_id"]).max()
+    reached = rows["deal_id"].map(reached).fillna(-1)
+    later = {}
+    for name, stage in known_at.items():
+        needed = rank.get(str(stage).casefold())
+        if needed is None or name not in rows:
+            continue
+        known = reached >= needed
+        if not known.all():
+            rows[name] = rows[name].where(known)
+        if not known.any():
+            later[name] = str(stage)
+    return rows, later
 
 
 def handed_over(history: pd.DataFrame) -> pd.DataFrame:

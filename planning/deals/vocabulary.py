@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from planning.language import _
+from planning.language import _, number, percent
 
 
 def family_name(name: str) -> str:
@@ -25,10 +25,27 @@ def lever_name(name: str) -> str:
         "response_hours": _("Answer the enquiry sooner"),
         "contacts": _("Speak to one more person"),
         "technical_check": _("Technical check before the quote"),
-        "price_gap": _("Price closer to the best rival's"),
+        "price_gap": _("A lower price against the best rival's"),
         "discount": _("A larger discount"),
     }
     return known.get(name, name.replace("_", " ").capitalize())
+
+
+def lever_move(lever: str, now: float, to: float) -> str:
+    """Returns from where to where a lever is moved: `4.5 % → −2.1 %`, `no → yes`, `38.3 → 12`."""
+    say: Callable[[float], str] = three_figures
+    if lever in ("price_gap", "discount"):
+        say = lambda value: percent(value, 1)  # noqa: E731
+    if lever == "technical_check":
+        say = lambda value: _("yes") if value else _("no")  # noqa: E731
+    return f"{say(now)} → {say(to)}" if now == now else say(to) if to == to else "–"
+
+
+def three_figures(value: float) -> str:
+    """Returns a reading of any size with three figures."""
+    size = abs(value)
+    digits = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2 if size >= 1 else 3
+    return number(value, digits)
 
 
 def practice_name(name: str) -> str:
@@ -50,7 +67,7 @@ def owner_name(name: str) -> str:
 def verdict(word: str) -> str:
     """Returns a verdict as words."""
     known = {
-        "top": _("among the best fifth"), "below": _("below the middle"), "cannot tell": _("cannot tell"),
+        "top": _("very likely the best fifth"), "below": _("below the middle"), "cannot tell": _("cannot tell"),
         "differs": _("differs"), "better": _("better"), "worse": _("worse"),
     }  # fmt: skip
     return known.get(word, word)
@@ -65,9 +82,11 @@ def labels() -> dict[str, str]:
         "now": _("Was"), "moved_to": _("Moved to"), "distance": _("Moved by, sd"),
         "chance": _("Chance of a win"), "region": _("Region"),
         "line": _("Product line"), "amount": _("Amount"), "owner_id": _("Person"), "person": _("Person"),
-        "deals": _("Deals"), "reason": _("Reason written"), "agrees": _("The data agree"), "agree_share": _("of these"),
+        "deals": _("Number of deals"), "reason": _("Reason written"), "agrees": _("The data agree"),
+        "agree_share": _("of these"),
         "no_sign": _("No sign of it"), "expected_wins": _("Expected wins"), "owner": _("Owned by"),
         "check_on": _("Check on"), "practice": _("Practice"), "points": _("Win rate, points"),
+        "difference": _("Difference, points"),
         "q": _("False discovery"),
         "points_lo": _("Interval from"), "points_hi": _("to"), "verdict": _("Verdict"), "wins": _("Won"),
         "p_top": _("Chance, best fifth"), "effect": _("Beyond their deals, log-odds"), "competitor": _("Competitor"),
@@ -87,10 +106,11 @@ def labels() -> dict[str, str]:
         "cohort": _("Began in"), "newest": _("Newest"), "older": _("All older"), "in_time": _("Went on in time"),
         "days_given": _("Days given"), "days_won": _("Days, won deals"), "days_lost": _("Days, lost deals"),
         "days_mean": _("Days, all ended"), "third": _("Part"), "typical": _("Typically"), "people": _("People"),
-        "way": _("Read as"), "owners": _("Owners"),
+        "way": _("Means"), "move": _("From → to"), "owners": _("Owners"),
         "n": _("Decided deals"), "n_won": _("Won"), "n_lost": _("Deals lost"), "r2": _("R²"),
         "auc_lo": _("AUC from"), "auc_hi": _("to"), "refused": _("Refused"), "delta": _("Unrecorded cause allowed"),
-        "follow_up_days": _("Days of follow-up"), "as_of": _("Data until"), "split": _("Compared from"),
+        "follow_up_days": _("Days of follow-up"), "age_days": _("Known at an age of, days"),
+        "as_of": _("Data until"), "closed_date": _("Closed on"), "split": _("Compared from"),
         "top_family": _("Strongest family"), "top_share": _("Its share"),
         "surprises": _("Deals lost against the record"),
     }  # fmt: skip
@@ -102,7 +122,6 @@ def table_title(name: str) -> str:
         "weights": _("All families, with the wider band"), "performers": _("All people"),
         "practice_thirds": _("Each practice, by part of a person's own deals"), "needs": _("Requirements not met"),
         "change": _("The change in figures"), "change_rates": _("Win rate before and after"),
-        "gap": _("Won deals minus lost ones, log-odds"),
         "surprises": _("Deals lost against the record"),
         "reason_confusion": _("Reason written, against what spoke most against the deal"),
         "funnel": _("The stages in figures"),
@@ -136,7 +155,8 @@ def sheet_words() -> dict[str, str]:
     return {
         "look": _("Second look"), "improve": _("Improve first"), "typical": _("Typical losses"),
         "surprises": _("Surprise losses"), "needs": _("Unmet requirements"), "cause": _("What happened"),
-        "decision": _("Decision"), "who": _("Who"), "remark": _("Remark"),
+        "decision": _("Decision"), "who": _("Who"), "remark": _("Remark"), "pulled": _("Deal by deal"),
+        "for_against": _("Beyond the average deal, log-odds: {family}"),
     }  # fmt: skip
 
 
@@ -149,6 +169,9 @@ def left_out_reason(reason: str) -> str:
         "still open": _("Deals still open"),
         "ended without a decision": _("Deals that ended without a decision"),
         "never reached the moment of the snapshot": _("Deals that never reached the moment of the snapshot"),
+        "closed later": _("Deals with a closing day after the last day of data"),
+        "open beyond the follow-up time": _("Leads open longer than the time a lead is given"),
+        "older than the first closing": _("Deals begun before the first closing on record"),
         "closed before the moment of the snapshot": _("Deals closed before the moment of the snapshot"),
     }
     return known.get(reason) or (
@@ -156,11 +179,17 @@ def left_out_reason(reason: str) -> str:
     )
 
 
-def left_out_done(reason: str) -> str:
-    """Returns what was done about rows left out."""
+def left_out_done(reason: str, *, funnel: bool = False) -> str:
+    """Returns what was done about rows left out; `funnel` says whether the page has one."""
+    if reason == "older than the first closing":
+        return _("in no curve of won and lost by day")
+    if reason == "closed later":
+        return _("taken as open")
     if reason in ("repeated rows", "older rows of the same deal"):
         return _("each deal counted once")
-    return _("in no weight; counted in the funnel") if "still open" in reason or "without" in reason else _("not used")
+    if "still open" in reason or "without" in reason:
+        return _("in no weight; counted in the funnel") if funnel else _("in no weight")
+    return _("not used")
 
 
 def after_the_fact(reason: str) -> str:
@@ -182,10 +211,27 @@ def severity_name(word: str) -> str:
     return known.get(word, word)
 
 
+def field_name(name: str) -> str:
+    """Returns what a finding is about: a field by its own name, the whole table or a family as words."""
+    if name.startswith("[") and name.endswith("]"):
+        return family_name(name[1:-1])
+    known = {"(rows)": _("all rows"), "(dates)": _("all dates"), "(families)": _("all families")}
+    return known.get(name, name)
+
+
+def cohort_name(code: str) -> str:
+    """Returns a half-year or quarter, such as `2026 H2`, as words."""
+    year, _space, part = code.partition(" ")
+    known = {"H1": _("{year} H1"), "H2": _("{year} H2"), "Q1": _("{year} Q1"), "Q2": _("{year} Q2"),
+             "Q3": _("{year} Q3"), "Q4": _("{year} Q4")}  # fmt: skip
+    return known.get(part, code).format(year=year)
+
+
 def rule_name(rule: str) -> str:
     """Returns the rule of a finding as words."""
     known = {
         "no_known_at": _("no known_at stated"), "known_at_closing": _("known only at closing"),
+        "known_later": _("known later"),
         "name_after_the_fact": _("name says after the fact"), "one_field_auc": _("tells the outcome alone"),
         "one_outcome_only": _("filled for one outcome only"), "fill_won_lost": _("filled differently for won and lost"),
         "fill_closed_open": _("filled at closing"), "random_against_time": _("knows its period"),
@@ -200,7 +246,8 @@ def rule_name(rule: str) -> str:
         "future_close": _("future close date"),
         "closed_before_created": _("closed before created"), "mixed_currencies": _("mixed currencies"),
         "dominant_family": _("one family dominates"), "many_levels": _("very many values"),
-        "amount_edited": _("amount edited at closing"),
+        "amount_edited": _("amount edited at closing"), "unread": _("cells not read"),
+        "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"), "no_such_stage": _("no such stage"),
         "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)
@@ -212,6 +259,7 @@ def usual_action(rule: str) -> str:
         "constant": _("Leave it out."), "fill_closed_open": _("Nothing to do."),
         "id_like": _("Leave it out, or group it into classes."),
         "known_at_closing": _("Record it while the deal is open."),
+        "known_later": _("Take the deals at that stage, or record it earlier."),
         "name_after_the_fact": _("Look at when it is written."),
         "merged_spellings": _("Keep one spelling in the source."),
         "merged_owners": _("Keep one spelling in the source."),
@@ -230,7 +278,7 @@ def words_of_codes() -> dict[str, Callable[[str], str]]:
         "owner": owner_name,
         "reason": family_name, "weakest": family_name, "strongest": family_name, "period": period_name,
          "part": family_name, "family": family_name, "verdict": verdict, "third": part_name,
-        "way": way_name, "top_family": family_name,
+        "way": way_name, "top_family": family_name, "field": field_name, "cohort": cohort_name,
     }  # fmt: skip
 
 
@@ -247,4 +295,4 @@ def period_name(code: str) -> str:
 
 def way_name(code: str) -> str:
     """Returns the direction a practice is read in."""
-    return {"up": _("more of it"), "down": _("less of it")}.get(code, code)
+    return {"up": _("a higher value"), "down": _("a lower value")}.get(code, code)

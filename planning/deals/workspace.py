@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from planning.deals import casemix, change, funnel, habits, lostdeals, reasons
+from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
+from planning.deals.asof import as_came_in, dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
-from planning.deals.families import Families, load_families, restrict
-from planning.deals.grading import Grading, grade_leads
-from planning.deals.lead_sentences import coin_flip, one_sided
+from planning.deals.families import CLOSING, Families, load_families, renamed, restrict
+from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
+from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, handed_over, snapshot
-from planning.errors import DataError
+from planning.errors import DataError, UsageError
+from planning.tables.matching import match_columns
+from planning.tables.schema import fields as deal_fields
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
 OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "engineering", "price_gap": "pricing"}
@@ -34,28 +39,39 @@ class PostMortem:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     split: pd.Timestamp | None = None
     follow_up_days: int | None = None
+    age_days: int | None = None
 
 
-def workspace_families(path: Path, columns: list[str]) -> Families:
-    """The workspace's own families.toml where there is one, else the canonical families, for the columns at hand."""
-    return restrict(load_families(path if path.is_file() else CANONICAL), columns)
+def workspace_families(path: Path, columns: list[str], *, declared: Mapping[str, str] | None = None) -> Families:
+    """The workspace's own families.toml where there is one, else the canonical families, for the columns at hand.
+
+    A file drafted from the export itself has the export's names: they are matched as the table's columns are.
+    declared: our field → their column, of the source in workbench.toml.
+    """
+    if not path.is_file() or path == CANONICAL:
+        return restrict(load_families(CANONICAL), columns)
+    families = load_families(path)
+    theirs = dict.fromkeys([*families.family_of, *families.known_at, *families.levers])
+    found = match_columns(deal_fields("deals"), [name for name in theirs if name not in columns], declared).theirs
+    ours = {their: name for name, their in found.items() if name in columns}
+    return restrict(renamed(families, ours), columns, tell=True)
 
 
-def post_mortem(step: Any, *, since: Any = None, stage: str = "", delta: float = 0.3) -> PostMortem:
+def _families(step: Any, deals: pd.DataFrame) -> Families:
+    declared = getattr(step.settings.sources.get("deals"), "columns", None)
+    return workspace_families(step.path("families.toml"), list(deals.columns), declared=declared)
+
+
+def post_mortem(
+    step: Any, *, since: Any = None, stage: str = "", age_days: int = 0, delta: float = 0.3
+) -> PostMortem:
     """Reads deals and stage history of a step, takes the snapshot, weighs the families and reviews the lost deals."""
-    deals, history = step.table("deals"), step.table("stage_history")
-    as_of = _as_of(deals, step)
+    deals, history = dated(step.table("deals")), step.table("stage_history")
+    as_of = last_day(deals, _stated(step))
     if since is not None:
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
-    deals = deals[~(deals["created_date"] > as_of)].copy()
-    families = workspace_families(step.path("families.toml"), list(deals.columns))
-    return analyse(deals, history, families, as_of, stage=stage, delta=delta, seed=step.seed or 0)
-
-
-def _as_of(deals: pd.DataFrame, step: Any) -> pd.Timestamp:
-    stated = getattr(step.parameters, "as_of", None) or getattr(step.settings.plan, "as_of", None)
-    seen = max(deals[name].max() for name in ("created_date", "closed_date") if name in deals)
-    return min(pd.Timestamp(stated), seen) if stated else seen
+    families = _families(step, deals)
+    return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
 
 
 def analyse(
@@ -65,25 +81,51 @@ def analyse(
     as_of: pd.Timestamp,
     *,
     stage: str = "",
+    age_days: int = 0,
     delta: float = 0.3,
     seed: int = 0,
 ) -> PostMortem:
-    """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported."""
-    rule, left_out, rows, follow_up = "as exported", (), deals, None
+    """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported.
+
+    The moment of the snapshot is `stage`, else `age_days` after a deal was created, else the last stage that a field of
+    the families needs. Raises UsageError for a moment without a stage history, or for both.
+    """
+    deals, later = until(named(deals), as_of)
+    history = None if history is None else named(history[~(history["entered_at"] > as_of)])
+    rule, left_out, rows, follow_up = "", (), deals, None
     _same_ids(deals, history)
-    moment = stage or _last_stage(families, history)
+    moment = _moment(families, history, stage, age_days)
     if moment:
-        taken: Snapshot = snapshot(deals, history, stage=moment, as_of=as_of)
+        taken: Snapshot = snapshot(deals, history, as_of=as_of, known_at=families.known_at, **moment)
+        families = replace(families, later=taken.later, unplaced=_unplaced(families, history))
         rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
         follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
+    result = replace(result, prepared=replace(result.prepared, ids=result.prepared.ids.astype("str")))
+    rule = result.summary["snapshot"]
+    old = funnel.cycle(deals, as_of)[1] if _has_cycle(deals) else 0
+    left_out += tuple(pair for pair in (("older than the first closing", old), ("closed later", later)) if pair[1])
     mortem = PostMortem(
-        deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up
-    )
+        deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up,
+        age_days=moment.get("age_days"),
+    )  # fmt: skip
     mortem.tables.update(_without_model(mortem))
     if not result.refused:
         mortem.tables.update(_with_model(mortem, families, seed))
     return mortem
+
+
+def _has_cycle(deals: pd.DataFrame) -> bool:
+    """Whether enough deals have ended for curves by day."""
+    return int(deals["closed_date"].notna().sum()) >= 50
+
+
+def _unplaced(families: Families, history: pd.DataFrame) -> dict[str, str]:
+    """Fields of the families whose known_at names no stage of the history: a misspelling, or another language."""
+    known = {str(stage).casefold() for stage in history["stage"].dropna().unique()} | CLOSING | {"creation", ""}
+    listed = families.family_of
+    return {name: when for name, when in families.known_at.items()
+            if name in listed and str(when).strip().casefold() not in known}  # fmt: skip
 
 
 def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
@@ -95,6 +137,25 @@ def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
         f"no deal_id of stage_history (such as {str(theirs)!r}) is among the deals (such as {str(ours)!r}). "
         "Export both with the same ids."
     )
+
+
+def _stated(step: Any) -> Any:
+    """The last day of data that the notebook, else the workspace, states; None for all data."""
+    return getattr(step.parameters, "as_of", None) or getattr(step.settings.plan, "as_of", None)
+
+
+def _moment(families: Families, history: pd.DataFrame | None, stage: str, age_days: int) -> dict[str, Any]:
+    """The moment of the snapshot as options of `snapshot`; empty where the deals are taken as exported."""
+    if stage and age_days:
+        raise UsageError("stage and age_days are two moments. Give one of them.")
+    if age_days < 0:
+        raise UsageError(f"age_days {age_days}: a number of days after the deal was created is meant.")
+    if (stage or age_days) and (history is None or history.empty):
+        raise UsageError("deals as known at an earlier moment need a stage_history. Add it to workbench.toml.")
+    if age_days:
+        return {"age_days": age_days}
+    stage = stage or _last_stage(families, history)
+    return {"stage": stage} if stage else {}
 
 
 def _last_stage(families: Families, history: pd.DataFrame | None) -> str:
@@ -113,7 +174,7 @@ def _split(deals: pd.DataFrame, as_of: pd.Timestamp) -> pd.Timestamp:
 
 
 def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
-    tables: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pd.DataFrame] = {"needs": lostdeals.unmet_needs(mortem.deals)}
     if mortem.history is not None and not mortem.history.empty:
         tables["funnel"] = funnel.funnel(mortem.deals, mortem.history)
         tables["overdue"] = funnel.overdue(mortem.deals, mortem.history, mortem.as_of)
@@ -121,7 +182,7 @@ def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
         tables["cohort_changes"] = funnel.cohort_changes(tables["cohorts"])
         tables["handed_over"] = handed_over(mortem.history)
         tables["stage_days"] = funnel.days_by_stage(mortem.deals, mortem.history)
-    if mortem.deals["closed_date"].notna().sum() >= 50:
+    if _has_cycle(mortem.deals):
         tables["cycle"], _ = funnel.cycle(mortem.deals, mortem.as_of)
     return tables
 
@@ -148,7 +209,6 @@ def _with_model(mortem: PostMortem, families: Families, seed: int) -> dict[str, 
         tables["competitors"] = lostdeals.against_competitors(result, by_id["competitor"])
     tables["typical"] = lostdeals.typical_losses(result, seed=seed)
     tables["surprises"] = _known_of(lostdeals.surprise_losses(result), by_id)
-    tables["needs"] = lostdeals.unmet_needs(mortem.deals)
     closed = by_id["closed_date"].reindex(result.prepared.ids[result.prepared.outcomes.closed].to_numpy())
     after = (closed >= mortem.split).sum()
     if min(after, len(closed) - after) >= 100:
@@ -177,7 +237,11 @@ def _known_of(found: pd.DataFrame, by_id: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class LeadGrades:
-    """The grading (None with `reason` when refused), the open leads graded, and the time every lead was given."""
+    """The grading (None with `reason` when refused), the open leads, and the time every lead was given.
+
+    `open_leads`: `deal_id, probability` (when it came in), `age` in days, `now` (the chance left, see `ageing`), and
+    `grade` by it.
+    """
 
     grading: Grading | None
     open_leads: pd.DataFrame
@@ -189,17 +253,18 @@ class LeadGrades:
 
 def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades:
     """Grades a step's deals by what was known when they were created: won within the usual time, or not."""
-    deals = step.table("deals")
-    as_of = _as_of(deals, step)
-    families = at_creation(workspace_families(step.path("families.toml"), list(deals.columns)))
-    return grade_workspace(deals[deals["created_date"] <= as_of], families, as_of, hot=hot, cold=cold)
+    deals = dated(step.table("deals"))
+    as_of = last_day(deals, _stated(step))
+    families = at_creation(_families(step, deals))
+    return grade_workspace(deals, families, as_of, history=step.table("stage_history"), hot=hot, cold=cold)
 
 
 def at_creation(families: Families) -> Families:
     """Only the fields that are known when a lead comes in."""
     known = {name: when for name, when in families.known_at.items() if str(when).casefold() in ("creation", "lead")}
     fields = {family: tuple(n for n in members if n in known) for family, members in families.fields.items()}
-    return Families({family: members for family, members in fields.items() if members}, known, families.trust)
+    kept = {family: members for family, members in fields.items() if members}
+    return Families(kept, known, families.trust, absent=families.absent)
 
 
 def _no_grades(grading: Grading) -> str:
@@ -208,13 +273,23 @@ def _no_grades(grading: Grading) -> str:
     cut = found[(found["rule"] == "truncation") & (found["severity"] == "refused")]
     if not grading.scores["auc_lo"] > 0.5:
         return coin_flip(grading.scores)
-    return "" if cut.empty else str(cut["evidence"].iloc[0])
+    return "" if cut.empty else refusal.blocked("truncation", str(cut["evidence"].iloc[0])).text
 
 
 def grade_workspace(
-    deals: pd.DataFrame, families: Families, as_of: pd.Timestamp, *, hot: float = 0.2, cold: float = 0.5
+    deals: pd.DataFrame,
+    families: Families,
+    as_of: pd.Timestamp,
+    *,
+    history: pd.DataFrame | None = None,
+    hot: float = 0.2,
+    cold: float = 0.5,
 ) -> LeadGrades:
-    """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open."""
+    """Gives every lead the same time (the 90th percentile from creation to closing) and grades those still open.
+
+    history: the stage history, where there is one: a lead is graded by the owner and the amount it came in with.
+    """
+    deals, later = until(named(deals), as_of)
     days = (deals["closed_date"] - deals["created_date"]).dt.days
     follow_up = int(days.quantile(0.9)) if days.notna().any() else 90
     had_time = deals["created_date"] + pd.Timedelta(days=follow_up) <= as_of
@@ -222,21 +297,44 @@ def grade_workspace(
     outcome = pd.Series("lost", index=deals.index, dtype=object)
     outcome[(deals["outcome"] == "won") & in_time] = "won"
     outcome[~had_time] = "open"
-    rows = deals.assign(outcome=outcome)
-    left_out = (("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),)
+    rows = as_came_in(deals, None if history is None else named(history)).assign(outcome=outcome)
+    left_out = (
+        ("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),
+        ("closed later", later),
+    )
+    left_out = tuple(pair for pair in left_out if pair[1])
     reason = one_sided(int((outcome == "won").sum()), int((outcome == "lost").sum()))
+    if days.isna().all() and (deals["outcome"] == "won").any():
+        reason = undated()
+    n = int(had_time.sum())
     if reason:
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, left_out)
     try:
         grading = grade_leads(rows, families=families, hot=hot, cold=cold)
-    except DataError as error:
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), str(error), left_out)
+    except TooFew as error:
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, too_few(error.leads, error.fields), left_out)
     reason = _no_grades(grading)
     if reason:
-        return LeadGrades(None, pd.DataFrame(), follow_up, int(had_time.sum()), reason, left_out)
-    waiting = deals.loc[(deals["outcome"] == "open"), "deal_id"]
-    leads = grading.leads[grading.leads["deal_id"].isin(waiting)]
-    keep = [name for name in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if name in deals]
-    open_leads = leads[["deal_id", "probability", "grade"]].merge(deals[keep], on="deal_id")
-    open_leads = open_leads.sort_values("probability", ascending=False, kind="stable").reset_index(drop=True)
-    return LeadGrades(grading, open_leads, follow_up, int(had_time.sum()), "", left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, left_out)
+    won_days = days[had_time & (outcome == "won")].to_numpy("float64")
+    other_days = days[had_time & (outcome == "lost")].fillna(np.inf).to_numpy("float64")
+    waiting = _waiting(deals, grading, as_of).assign(
+        now=lambda leads: ageing.chance_now(
+            leads["probability"].to_numpy(), leads["age"].to_numpy(), won_after=won_days, ended_after=other_days,
+            follow_up=follow_up,
+        )
+    )  # fmt: skip
+    over = waiting["age"] > follow_up
+    left_out += (("open beyond the follow-up time", int(over.sum())),)
+    limits = tuple(grading.grades["least"][:2])
+    open_leads = waiting[~over].assign(grade=lambda leads: grade_of(leads["now"].to_numpy(), limits))
+    open_leads = open_leads.sort_values("now", ascending=False, kind="stable").reset_index(drop=True)
+    return LeadGrades(grading, open_leads, follow_up, n, "", tuple(pair for pair in left_out if pair[1]))
+
+
+def _waiting(deals: pd.DataFrame, grading: Grading, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Leads that are open, with the chance they had when they came in and the days since."""
+    is_open = deals.loc[deals["outcome"] == "open"]
+    keep = [n for n in ("deal_id", "owner_id", "region", "line", "amount_first", "created_date") if n in deals]
+    leads = named(grading.leads[["deal_id", "probability"]]).merge(is_open[keep], on="deal_id")
+    return leads.assign(age=(as_of - leads["created_date"]).dt.days)

@@ -100,7 +100,8 @@ def _figure(kind: str, scale: float, digits: int) -> Callable[[Any], Cell]:
             text, raw = language.number(number, _digits(number)), number
         else:
             text, raw = language.number(number / scale, digits), number / scale
-        return Cell(text, _raw(raw), "right down" if number < 0 else "right")
+        down = number < 0 and kind != "significant"  # a reading below zero is no loss
+        return Cell(text, _raw(raw), "right down" if down else "right")
 
     return write
 
@@ -117,10 +118,13 @@ def _number(value: Any) -> float | None:
 
 
 def _digits(number: float) -> int:
-    """Returns the decimals that leave a number three figures."""
+    """Returns the decimals that leave a number three figures, without zeros at the end: 0.104, 0.039, 8.7, 45."""
     size = abs(number)
     whole = size >= 100 or size == 0 or (size >= 1 and number.is_integer())
-    return 0 if whole else min(2 - math.floor(math.log10(size)), 6)
+    digits = 0 if whole else min(2 - math.floor(math.log10(size)), 6)
+    while digits and round(size, digits) == round(size, digits - 1):
+        digits -= 1
+    return digits
 
 
 def _raw(number: float) -> str:

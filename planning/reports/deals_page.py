@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from planning import charts
-from planning.deals import funnel_sentences, sentences, vocabulary
+from planning.deals import funnel, funnel_sentences, lostdeals, sentences, vocabulary
+from planning.files import write_table
+from planning.language import paragraph
 
 if TYPE_CHECKING:
     from planning.deals.workspace import PostMortem
 
 SHARES = {"share": "percent", "lo90": "percent", "hi90": "percent", "band_lo": "percent", "band_hi": "percent",
-          "share_abs": "percent", "together": "percent", "p_zero": "significant", "n_fields": "integer"}  # fmt: skip
+          "share_abs": "percent", "together": "percent", "p_zero": "probability", "n_fields": "integer"}  # fmt: skip
 SHOWN = 10
 
 
@@ -30,9 +32,8 @@ def show_answer(step: Any, mortem: PostMortem) -> None:
         )
     _numbers(step, mortem)
     for reason, rows in (*mortem.left_out, *result.prepared.left_out):
-        step.left_out(
-            vocabulary.left_out_reason(reason), rows, rows / len(mortem.deals), vocabulary.left_out_done(reason)
-        )
+        done = vocabulary.left_out_done(reason, funnel="funnel" in tables)
+        step.left_out(vocabulary.left_out_reason(reason), rows, rows / len(mortem.deals), done)
 
 
 def _numbers(step: Any, mortem: PostMortem) -> None:
@@ -70,14 +71,22 @@ def show_weights(step: Any, mortem: PostMortem) -> None:
         kind="percent", heading=words["share"], interval_heading=words["interval"], low=0.0,
     )  # fmt: skip
     _table(step, "weights", weights.assign(together=weights["share"].cumsum()), SHARES, details=True)
-    gap = mortem.tables["gap"]
-    _table(step, "gap", gap, dict.fromkeys(("gap", "lo90", "hi90"), "number") | {"share": "percent"}, details=True)
+    gap = _by_size(mortem.tables["gap"], "gap")
+    step.finding("gap", *sentences.gap_finding(gap))
+    _table(step, "gap", gap, dict.fromkeys(("gap", "lo90", "hi90"), "ratio") | {"share": "percent"})
+
+
+def _by_size(table: pd.DataFrame, amount: str) -> pd.DataFrame:
+    """Families by the size of their part, then what is left of the sum, then the sum."""
+    rest = table["part"].isin(["mix", "unexplained", "total"])
+    families = table[~rest].sort_values(amount, key=lambda part: -part.abs(), kind="stable")
+    return pd.concat([families, table[rest]], ignore_index=True)
 
 
 def _show_refusal(step: Any, mortem: PostMortem) -> None:
     summary, words = mortem.result.summary, vocabulary.chart_words()
-    texts = [sentences.reason_text(reason, summary) for reason in summary["reasons"]]
-    step.finding("tested", texts[0], " ".join(texts[1:]))
+    texts = summary["reasons"]
+    step.finding("tested", sentences.why_refused(), paragraph(texts))
     if summary["auc"] is not None:
         frame = pd.DataFrame({
             "label": [words["all_fields"]], "value": [summary["auc"]], "lo": [summary["auc_lo"]],
@@ -86,7 +95,7 @@ def _show_refusal(step: Any, mortem: PostMortem) -> None:
         })  # fmt: skip
         number = sentences.auc_number(summary)
         step.chart(
-            "tests", charts.intervals, frame, alt=f"{words['all_fields']}: {number['text']}. {number['note']}",
+            "tests", charts.intervals, frame, alt=sentences.auc_alt(number),
             title=words["tests"],
             kind="ratio", reference=0.5, reference_name=words["coin"], low=0.4, high=1.0,
         )  # fmt: skip
@@ -119,9 +128,11 @@ def show_lost_deals(step: Any, mortem: PostMortem) -> None:
     if "second_look" in tables:
         table = tables["second_look"].head(SHOWN)
         step.finding("second_look", *sentences.second_look_finding(table, len(table)))
-        keep = ["deal_id", "owner_id", "amount", "lever", "now", "moved_to", "distance", "chance", "lo90", "hi90"]
+        keep = ["deal_id", "owner_id", "amount", "lever", "move", "distance", "chance", "lo90", "hi90"]
         formats = {"amount": "money", "chance": "probability", "lo90": "percent", "hi90": "percent",
-                   "now": "significant", "moved_to": "significant", "distance": "ratio"}  # fmt: skip
+                   "distance": "ratio"}  # fmt: skip
+        moves = [vocabulary.lever_move(row.lever, row.now, row.moved_to) for row in table.itertuples()]
+        table = table.assign(move=moves)
         _table(step, "second_look", table[[c for c in keep if c in table]], formats)
         improve = tables["levers"]
         step.finding("levers", *sentences.levers_finding(improve))
@@ -144,7 +155,7 @@ def _show_kinds(step: Any, tables: dict[str, pd.DataFrame]) -> None:
            {"deals": "integer", "share": "percent"})  # fmt: skip
     step.finding("surprises", *sentences.surprises_finding(surprises, SHOWN))
     if len(surprises):
-        keep = ["deal_id", "owner_id", "line", "amount", "win_probability", "strongest", "weakest", "loss_reason"]
+        keep = ["deal_id", "owner_id", "amount", "win_probability", "strongest", "weakest", "loss_reason"]
         formats = {"amount": "money", "win_probability": "probability"}
         _table(step, "surprises", surprises[[c for c in keep if c in surprises]].head(SHOWN), formats)
 
@@ -156,7 +167,7 @@ def show_people(step: Any, mortem: PostMortem) -> None:
         step.finding("practices", *sentences.practices_finding(practices))
         shown = practices[["practice", "points", "points_lo", "points_hi", "q", "verdict", "way", "owner"]].copy()
         shown[["points", "points_lo", "points_hi"]] *= 100
-        formats = {"points": "number", "points_lo": "number", "points_hi": "number", "q": "percent"}
+        formats = {"points": "number", "points_lo": "number", "points_hi": "number", "q": "probability"}
         _table(step, "practices", shown, formats)
         thirds = mortem.tables["practice_thirds"]
         rates = dict.fromkeys(("win_rate", "lo90", "hi90", "expected_rate"), "percent")
@@ -177,28 +188,31 @@ def show_people(step: Any, mortem: PostMortem) -> None:
 def show_competitors(step: Any, mortem: PostMortem) -> None:
     """Competitors like for like, and requirements not met."""
     table = mortem.tables.get("competitors")
-    if table is None or table.empty:
-        return
-    step.finding("competitors", *sentences.competitors_finding(table))
-    rates = dict.fromkeys(("win_rate", "expected_rate", "adjusted_rate", "lo90", "hi90"), "percent")
-    _table(step, "competitors", table, rates | {"deals": "integer", "wins": "integer"})
+    if table is not None and len(table):
+        step.finding("competitors", *sentences.competitors_finding(table))
+        rates = dict.fromkeys(("win_rate", "expected_rate", "adjusted_rate", "lo90", "hi90"), "percent")
+        _table(step, "competitors", table, rates | {"deals": "integer", "wins": "integer"})
     needs = mortem.tables["needs"]
     if len(needs):
-        _table(step, "needs", needs, {"deals": "integer", "lost": "integer", "win_rate": "percent"}, details=True)
+        step.finding("needs", *sentences.needs_finding(needs))
+        formats = {"deals": "integer", "lost": "integer", "win_rate": "percent"}
+        _table(step, "needs_first", needs.head(SHOWN), formats)
+        if len(needs) > SHOWN:
+            _table(step, "needs", needs, formats, details=True)
 
 
 def show_change(step: Any, mortem: PostMortem) -> None:
     """Why the win rate moved over the last twelve months."""
-    table = mortem.tables.get("change")
-    if table is None:
+    if "change" not in mortem.tables:
         return
+    table = _by_size(mortem.tables["change"], "points")
     words = vocabulary.chart_words()
     claim, why = sentences.change_finding(table, mortem.split, mortem.tables["change_rates"])
     step.finding("change", claim, why)
     frame = pd.DataFrame({"label": [vocabulary.family_name(name) for name in table["part"]],
     "value": 100 * table["points"],
                           "lo": 100 * table["lo90"], "hi": 100 * table["hi90"]})  # fmt: skip
-    step.chart("change_chart", charts.bars, frame, alt=f"{words['change']}: {claim}", title=words["change"],
+    step.chart("change_chart", charts.bars, frame, alt=claim, title=words["change"],
     signed=True,
                heading=words["points"])  # fmt: skip
     shown = table.copy()
@@ -249,8 +263,9 @@ def _show_cohorts(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     wide = cohorts.pivot(index="cohort", columns="stage", values="conversion").reset_index()
     wide = wide[["cohort", *cohorts["stage"].drop_duplicates()]].rename_axis(columns=None)
     _table(step, "cohort_rates", wide, dict.fromkeys(wide.columns[1:], "percent"))
-    shown = changes.assign(points=100 * changes["points"], lo90=100 * changes["lo90"], hi90=100 * changes["hi90"])
-    formats = dict.fromkeys(("points", "lo90", "hi90"), "number") | {"newest": "percent", "older": "percent"}
+    shown = changes.rename(columns={"points": "difference"})
+    shown[["difference", "lo90", "hi90"]] *= 100
+    formats = dict.fromkeys(("difference", "lo90", "hi90"), "number") | {"newest": "percent", "older": "percent"}
     _table(step, "cohort_changes", shown, formats, details=True)
     rates = dict.fromkeys(("conversion", "lo90", "hi90"), "percent")
     _table(step, "cohorts", cohorts, rates | dict.fromkeys(("entered", "in_time", "days_given"), "integer"),
@@ -268,8 +283,8 @@ def _show_days(step: Any, tables: dict[str, pd.DataFrame]) -> None:
     _table(step, "stage_days", days, figures | {"share": "percent"}, details=True)
     step.text("overdue_text", funnel_sentences.overdue_text(late))
     if len(late):
-        by_stage = late.groupby("stage", sort=False)["deal_id"].count().rename("deals").reset_index()
-        _table(step, "overdue_by_stage", by_stage, {"deals": "integer"})
+        by_stage = funnel.overdue_by_stage(late, list(days["stage"]))
+        _table(step, "overdue_by_stage", by_stage, {"deals": "integer", "usual_days": "integer"})
         formats = {"days": "integer", "usual_days": "integer", "times": "number"}
         _table(step, "overdue", late, formats, details=True)
 
@@ -277,21 +292,18 @@ def _show_days(step: Any, tables: dict[str, pd.DataFrame]) -> None:
 def show_audit(step: Any, mortem: PostMortem) -> None:
     """Fields refused as causes, everything the audit found, and what cannot be told."""
     result = mortem.result
-    listed = set(result.summary["refused_fields"])
     found = result.findings
     refused = found[(found["severity"] == "refused") & ~found["field"].str.startswith("(")]
     refused = refused.drop_duplicates("field")
     step.finding("refused", *sentences.audit_finding(refused))
     if len(refused):
-        _table(step, "refused", refused[["field", "rule", "evidence"]], {}, details=len(refused) > 12)
-    grave = found[
-        found["severity"].isin(["fault", "warning"]) | found["field"].isin(listed) | (found["field"] == "(rows)")
-    ]
+        shown = refused[["field", "rule", "evidence", "action"]]
+        _table(step, "refused", shown, {}, details=len(refused) > 12)
     moved = mortem.tables.get("handed_over")
     if moved is not None and len(moved):
         step.text("handed_over_text", funnel_sentences.handed_over_text(int(moved["deals"].sum())))
         _table(step, "handed_over", moved, {"owners": "integer", "deals": "integer"}, details=True)
-    _table(step, "findings", grave if len(grave) else found, {"rows": "integer"}, details=True)
+    _table(step, "findings", found, {"rows": "integer"}, details=True)
     weights = None if result.refused else result.weights
     if not result.refused:
         for question, answer in sentences.cannot_tell(result.summary, weights, mortem.tables.get("performers")):
@@ -306,15 +318,20 @@ def keep_results(step: Any, mortem: PostMortem) -> None:
     keep = ("n", "n_won", "n_lost", "win_rate", "auc", "auc_lo", "auc_hi", "r2", "refused", "delta")
     row = {name: summary[name] for name in keep}
     row |= {"follow_up_days": mortem.follow_up_days, "as_of": mortem.as_of, "split": mortem.split}
+    row |= {"age_days": mortem.age_days} if mortem.age_days else {}
     levers = mortem.tables.get("levers")
     row["expected_wins"] = None if levers is None else float(levers["expected_wins"].iloc[0])
     row["surprises"] = len(mortem.tables["surprises"]) if "surprises" in mortem.tables else None
     row["top_family"] = "" if mortem.result.refused else mortem.result.weights["family"].iloc[0]
     row["top_share"] = None if mortem.result.refused else float(mortem.result.weights["share"].iloc[0])
     formats = {"win_rate": "percent", "top_share": "percent", "delta": "percent", "as_of": "date", "split": "date"}
-    formats |= dict.fromkeys(("n", "n_won", "n_lost", "follow_up_days", "expected_wins", "surprises"), "integer")
+    counts = ("n", "n_won", "n_lost", "follow_up_days", "age_days", "expected_wins", "surprises")
+    formats |= dict.fromkeys(counts, "integer")
     formats |= dict.fromkeys(("auc", "auc_lo", "auc_hi", "r2"), "ratio")
     _table(step, "summary", pd.DataFrame([row]), formats, details=True)
+    if not mortem.result.refused:
+        parts = lostdeals.every_deal(mortem.result)
+        step.file("contributions.csv", lambda path: write_table(path, parts))
     if "second_look" in mortem.tables:
         step.file("review_sheet.xlsx", lambda path: write_review_sheet(path, mortem))
 

@@ -9,11 +9,12 @@ import pandas as pd
 from planning import charts
 from planning.deals import lead_sentences as sentences
 from planning.deals import vocabulary
-from planning.language import interval, number, percent
+from planning.language import number, percent
 
 if TYPE_CHECKING:
     from planning.deals.workspace import LeadGrades
 
+FIRST = 10
 RATES = dict.fromkeys(("predicted", "lo90", "hi90", "observed", "observed_lo", "observed_hi"), "percent")
 
 
@@ -21,9 +22,13 @@ def show_answer(step: Any, graded: LeadGrades) -> None:
     """The rates of the grades on later leads, or that these leads cannot be graded."""
     step.title(sentences.title())
     words = sentences.labels()
+    for reason, rows in graded.left_out:
+        share = rows / max(graded.n + rows, 1)
+        step.left_out(vocabulary.left_out_reason(reason), rows, share, vocabulary.left_out_done(reason))
     if graded.grading is None:
-        headline, lede = sentences.refusal()
-        step.refuse(headline, f"{lede} {graded.reason}")
+        step.refuse(*sentences.refusal())
+        step.finding("tested", words["why_refused"], graded.reason)
+        step.cannot_tell(*sentences.to_record())
         return
     grades, scores = graded.grading.grades, graded.grading.scores
     step.answer(sentences.headline(grades), sentences.lede(grades, scores, graded.follow_up_days))
@@ -31,10 +36,10 @@ def show_answer(step: Any, graded: LeadGrades) -> None:
         step.number(
             row.grade, row.observed, label=sentences.grade_name(row.grade), text=percent(row.observed),
             lead=row.grade == "hot",
-            note=f"{words['promised']} {percent(row.predicted)} ({interval(row.lo90, row.hi90, percent)})",
+            note=sentences.promised_note(row.predicted, row.lo90, row.hi90),
         )  # fmt: skip
     step.number("auc", scores["auc"], label=words["auc"], text=number(scores["auc"], 2),
-                note=interval(scores["auc_lo"], scores["auc_hi"], lambda x: number(x, 2)))  # fmt: skip
+                note=sentences.auc_note(scores))  # fmt: skip
 
 
 def show_promises(step: Any, graded: LeadGrades) -> None:
@@ -53,7 +58,19 @@ def show_promises(step: Any, graded: LeadGrades) -> None:
     _table(step, "grades", grades, RATES | {"leads": "integer", "least": "percent"}, details=True)
     over = graded.grading.over_time
     step.finding("over_time", *sentences.time_finding(over))
-    _table(step, "over_time", over, RATES | {"leads": "integer", "period": "integer"})
+    dates = dict.fromkeys(("began", "ended"), "date")
+    _table(step, "by_part", _by_part(over), dates | {"leads": "integer"})
+    _table(step, "over_time", over, RATES | dates | {"leads": "integer", "period": "integer"}, details=True)
+
+
+def _by_part(over: pd.DataFrame) -> pd.DataFrame:
+    """One row a part, one column a grade: the rate that came against the one promised."""
+    texts = [sentences.part_text(row.observed, row.lo90, row.hi90, row.kept) for row in over.itertuples()]
+    told = over.assign(text=texts)
+    keys = [name for name in ("period", "began", "ended") if name in over]
+    wide = told.pivot(index="period", columns="grade", values="text").reindex(columns=over["grade"].unique())
+    head = over.groupby(keys, sort=False)["leads"].sum().reset_index()
+    return head.merge(wide.reset_index(), on="period").rename_axis(columns=None).drop(columns="period")
 
 
 def _show_scores(step: Any, graded: LeadGrades) -> None:
@@ -73,11 +90,14 @@ def show_open(step: Any, graded: LeadGrades) -> None:
         step.finish()
         return
     if len(graded.open_leads):
-        step.finding("open_leads", *sentences.open_finding(graded.open_leads))
+        step.finding("open_leads", *sentences.open_finding(graded.open_leads, graded.follow_up_days))
         shown = max(40, int((graded.open_leads["grade"] == "hot").sum()))
-        _table(step, "open_leads", graded.open_leads.head(shown),
-               {"probability": "percent", "amount_first": "money", "created_date": "date"},
-               details=len(graded.open_leads) > 12)  # fmt: skip
+        formats = {"probability": "percent", "now": "probability", "age": "integer", "amount_first": "money"}
+        order = ["deal_id", "grade", "now", "probability", "age", "owner_id", "region", "line", "amount_first"]
+        leads = graded.open_leads[[name for name in order if name in graded.open_leads]]
+        _table(step, "open_first", leads.head(FIRST), formats)
+        if len(graded.open_leads) > FIRST:
+            _table(step, "open_leads", leads.head(shown), formats, details=True)
     found = graded.grading.findings
     refused = found[(found["severity"] == "refused") & ~found["rule"].isin(["not_listed"])].drop_duplicates("field")
     if len(refused):

@@ -316,4 +316,6 @@ def _inputs(run: Run, step: Step | None) -> list[tuple[str, str]]:
 
 def _hash(value: Any) -> str:
     found = (value.get("sha256") or value.get("hash") or "") if isinstance(value, dict) else str(value or "")
+    if found == "absent":
+        return _("not there")
     return f"sha256 {found.removeprefix('sha256:')[:12]}" if found else ""

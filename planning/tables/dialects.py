@@ -114,8 +114,16 @@ def outcome_from_marks(frame: pd.DataFrame) -> tuple[pd.Series | None, str]:
 
 
 def expected_close_dates(frame: pd.DataFrame) -> pd.DataFrame:
-    """Moves the close date of open deals, an expectation, from closed_date to close_date."""
-    if "closed_date" not in frame or "outcome" not in frame:
+    """Moves the close date of open deals, an expectation, from closed_date to close_date.
+
+    An export with one date of either name means both by it: the day of closing for deals that are closed, the day
+    expected for those that are not.
+    """
+    if "outcome" not in frame:
+        return frame
+    if "closed_date" not in frame and "close_date" in frame:
+        frame["closed_date"] = frame.pop("close_date")
+    if "closed_date" not in frame:
         return frame
     is_open = (frame["outcome"] == "open").to_numpy() & frame["closed_date"].notna().to_numpy()
     if is_open.any():

@@ -7,7 +7,7 @@ import pytest
 from planning.deals import audit, family_weights
 from planning.deals.columns import read_column
 from planning.deals.drafting import draft
-from planning.deals.families import families_toml, load_families, parse_families
+from planning.deals.families import families_toml, load_families, parse_families, restrict
 from planning.deals.outcomes import read_outcomes
 from planning.errors import ConfigError, DataError, UsageError
 
@@ -205,6 +205,61 @@ def test_dates_that_read_both_ways_are_a_fault_and_not_a_guess():
     assert "ambiguous_dates" not in {rule for rule, _ in rules(clear)}
 
 
+def test_three_formats_in_one_column_are_each_read_by_their_own_mark():
+    """25.12.2026 and 12/25/2026 side by side: each mark proves its own order; naively read by strptime."""
+    days = pd.date_range("2026-01-01", periods=600, freq="D")
+    forms = ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"]
+    column = read_column(pd.Series([day.strftime(forms[i % 3]) for i, day in enumerate(days)], name="created_on"))
+    assert column.kind == "date" and column.unread == 0 and (column.values == days.to_numpy()).all()
+
+
+def test_days_that_contradict_each_other_are_not_read_and_counted():
+    days = pd.date_range("2026-01-01", periods=600, freq="D")
+    forms = ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y"]
+    texts = [day.strftime(forms[i % 3]) for i, day in enumerate(days)]
+    column = read_column(pd.Series(texts, name="created_on"))
+    assert column.values.notna().sum() == 200 and column.unread == 400
+    found = audit(deals().assign(created_on=texts)).set_index("rule")
+    assert found.loc["unread", "rows"] == 400 and "400 cells" in found.loc["unread", "evidence"]
+
+
+def test_words_among_numbers_are_counted():
+    prices = [str(i % 50) for i in range(600)]
+    prices[3], prices[9] = "on request", "on request"
+    found = audit(deals().assign(price=prices)).set_index("rule")
+    assert found.loc["unread", "rows"] == 2 and "“on request”" in found.loc["unread", "evidence"]
+    assert ("unread", "price") not in rules(deals().assign(price=[*prices[:3], None, *prices[4:9], "", *prices[10:]]))
+
+
+@pytest.mark.parametrize("pair", ["Li; Wang", "Li、Wang", "Li & Wang", "Li / Wang"])
+def test_two_people_in_one_cell_are_found(pair):
+    frame = deals()
+    assert "two_owners" not in {rule for rule, _ in rules(frame)}
+    frame.loc[5, "owner"] = pair
+    assert ("two_owners", "owner") in rules(frame)
+
+
+def test_amounts_with_several_currency_signs_are_found():
+    euros = [f"€ {i}" for i in range(600)]
+    assert "mixed_currencies" not in {rule for rule, _ in rules(deals().assign(amount=euros))}
+    assert ("mixed_currencies", "amount") in rules(deals().assign(amount=["$ 7", *euros[1:]]))
+
+
+def test_a_lost_value_that_is_not_there_is_wrong_usage():
+    column = pd.Series(["赢单", "输单", "未决"], name="结果")
+    assert read_outcomes(column, "赢单", ("输单",)).state.tolist() == ["won", "lost", "no_decision"]
+    with pytest.raises(UsageError, match="--lost '丢单'.*no such value"):
+        read_outcomes(column, "赢单", ("丢单",))
+
+
+def test_the_first_amount_is_known_at_creation_in_both_languages():
+    amounts = np.arange(600) * 7.0
+    for name in ("amount_first", "首次金额"):
+        drafted = draft(deals().assign(**{name: amounts}), outcome="outcome", won="won").families
+        assert drafted.known_at[name] == "creation" and drafted.family_of[name] == "size"
+    assert "金额" not in draft(deals().assign(金额=amounts), outcome="outcome", won="won").families.known_at
+
+
 def test_every_finding_says_what_to_do():
     result = family_weights(deals().assign(same=1, other=np.arange(600) % 7), families=FAMILIES, refits=10)
     assert len(result.findings) >= 2 and (result.findings["action"] != "").all()
@@ -222,6 +277,18 @@ def test_families_files_say_what_is_wrong(tmp_path):
         load_families(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Did you mean 'fit'"):
         family_weights(deals(), families={"a": {"fields": ["fitt"]}})
+
+
+def test_names_of_the_families_file_that_do_nothing_are_found():
+    table = parse_families(
+        FAMILIES | {"price": {"fields": ["discont"]}, "levers": {"owner": "up", "fit": "up", "visit": "up"}}, "f.toml"
+    )
+    frame = deals().assign(discount=np.arange(600) % 7)
+    told = audit(frame, families=restrict(table, list(frame), tell=True)).set_index(["rule", "field"])
+    assert "“discount”" in told.loc[("not_in_deals", "discont"), "action"]
+    assert ("not_in_deals", "visit") in told.index and ("idle_lever", "owner") in told.index
+    assert ("idle_lever", "fit") not in told.index
+    assert "not_in_deals" not in {rule for rule, _ in rules(frame, families=restrict(table, list(frame)))}
 
 
 def test_a_draft_reads_back_and_stays_silent_where_it_cannot_tell(tmp_path):

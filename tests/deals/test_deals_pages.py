@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,9 +11,9 @@ import pandas as pd
 import pytest
 
 from planning import config, sample
-from planning.deals import workspace
+from planning.deals import asof, workspace
 from planning.deals.families import parse_families
-from planning.errors import DataError
+from planning.errors import DataError, UsageError
 from planning.language import day, month, use
 from planning.reports import deals_page, leads_page, library_page
 from planning.runs import emit
@@ -20,8 +21,8 @@ from planning.sources import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 # Constants of the method, not results: the level of every interval, a coin flip, the chance from which
-# a loss is a surprise.
-SAID_FREELY = {90.0, 0.5, 60.0, 70.0, 100.0}
+# a loss is a surprise, the odds that one more of log-odds makes.
+SAID_FREELY = {90.0, 0.5, 60.0, 70.0, 80.0, 100.0, 2.7, 400.0}
 
 
 class Recorder(emit.Results):
@@ -29,10 +30,11 @@ class Recorder(emit.Results):
 
     def __init__(self, folder):
         super().__init__(folder, "page", "en")
-        self.frames, self.alts = {}, []
+        self.frames, self.alts, self.words = {}, [], set()
 
     def tabulate(self, name, frame, **options):
         self.frames[name] = frame
+        self.words |= {word for known in (options.get("words") or {}).values() for word in known.values()}
         return self.table(name, frame, **options)
 
     def chart(self, name, plot, frame, *, alt, title="", **options):
@@ -105,7 +107,7 @@ def said(step: Recorder) -> list[str]:
 
 def values_of(step: Recorder) -> tuple[np.ndarray, set[str]]:
     """All figures of the page's tables (also how many rows they have), and their texts and dates as written."""
-    figures, words = [0.0], set()
+    figures, words = [0.0], set(step.words)
     for frame in step.frames.values():
         figures.append(float(len(frame)))
         for column in frame:
@@ -221,9 +223,65 @@ def test_tables_of_one_outcome_get_full_pages(tables, tmp_path, outcome, words):
     assert graded.grading is None and graded.reason
 
 
+def test_deals_without_a_close_date_still_have_weights_and_a_page(tables, tmp_path):
+    deals = asof.dated(tables[0].drop(columns="closed_date"))
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, None, families, pd.Timestamp("2026-12-31"))
+    step = post_mortem_page(mortem, tmp_path)
+    assert not mortem.result.refused and "change" not in step.frames and "cycle" not in step.frames
+    assert missing_numbers(step) == []
+
+
+@pytest.mark.parametrize("form", ["{:.0f}", "{:.1f}"])
+def test_ids_that_are_numbers_find_their_people_and_reasons(mortem, tables, form):
+    """The sample with the deals numbered as a CRM does it, once written as floats: every table stays as it was."""
+    deals, stages = tables
+    number = {name: place for place, name in enumerate(deals["deal_id"], 9001)}
+    numbered = deals.assign(deal_id=deals["deal_id"].map(number).map(form.format))
+    steps = stages.assign(deal_id=stages["deal_id"].map(number).map("{:.0f}".format))
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    other = workspace.analyse(numbered, steps, families, pd.Timestamp("2026-12-31"), seed=20270101)
+    for name in ("reasons", "performers", "competitors", "change", "practices"):
+        pd.testing.assert_frame_equal(other.tables[name], mortem.tables[name])
+    first = mortem.tables["second_look"]["deal_id"].map(number).map("{:.0f}".format)
+    assert other.tables["second_look"]["deal_id"].tolist() == first.tolist()
+    early = workspace.at_creation(families)
+    plain, counted = (
+        workspace.grade_workspace(table, early, pd.Timestamp("2026-12-31")).open_leads for table in (deals, numbered)
+    )
+    assert plain["owner_id"].tolist() == counted["owner_id"].tolist() and len(plain) > 100
+
+
+def test_fields_known_after_the_moment_are_refused(tables):
+    deals, stages = tables
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), stage="Lead")
+    refused = mortem.result.summary["refused_fields"]
+    late = {name for name, when in families.known_at.items() if when in ("Proposal", "Qualified")}
+    assert {name for name, rule in refused.items() if rule == "known_later"} == late
+    assert "price" in mortem.result.summary["not_measured"]
+    odd = replace(families, known_at={**families.known_at, "discount": "Propsal", "line": "closing"})
+    found = workspace.analyse(deals, stages, odd, pd.Timestamp("2026-12-31"), stage="Proposal").result.findings
+    assert found.loc[found["rule"] == "no_such_stage", "field"].tolist() == ["discount"]
+
+
+def test_an_age_as_the_moment(tables, tmp_path):
+    deals, stages = tables
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    options = {"as_of": pd.Timestamp("2026-12-31"), "age_days": 30}
+    mortem = workspace.analyse(deals, stages, families, **options)
+    assert mortem.rule.startswith("30 days after the deal was created") and missing_numbers(
+        post_mortem_page(mortem, tmp_path)
+    ) == []
+    with pytest.raises(UsageError, match="two moments"):
+        workspace.analyse(deals, stages, families, stage="Proposal", **options)
+    with pytest.raises(UsageError, match="need a stage_history"):
+        workspace.analyse(deals, None, families, **options)
+
+
 def test_a_history_of_other_deals_is_an_error_that_names_both_ids(tables):
     deals, stages = tables
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     other = deals.assign(deal_id=np.arange(1.0, len(deals) + 1))
-    with pytest.raises(DataError, match="'D000001'.*'1.0'.*same ids"):
+    with pytest.raises(DataError, match="'D000001'.*'1'.*same ids"):
         workspace.analyse(other, stages, families, pd.Timestamp("2026-12-31"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planning.deals import family_weights, workspace
+from planning.deals import family_weights, funnel_sentences, workspace
 from planning.deals.casemix import performers
 from planning.deals.change import period_change, won_lost_gap
 from planning.deals.funnel import (
@@ -14,11 +14,12 @@ from planning.deals.funnel import (
     days_by_stage,
     funnel,
     overdue,
+    overdue_by_stage,
     wilson,
 )
 from planning.deals.grading import grade_leads
 from planning.deals.habits import by_thirds, library, practice_fields, practices
-from planning.deals.lostdeals import against_competitors, surprise_losses, typical_losses
+from planning.deals.lostdeals import against_competitors, every_deal, surprise_losses, typical_losses
 from planning.deals.reasons import reason_family, written_against_model
 from planning.deals.simulate import simulate_deals
 from planning.deals.snapshot import snapshot
@@ -62,6 +63,41 @@ def test_snapshot_knows_nothing_of_later():
     assert dict(taken.left_out) == {"never reached the moment of the snapshot": 1}
 
 
+def test_snapshot_of_a_day_knows_nothing_entered_later_that_day():
+    """Proposal and Won on one day, in either order of the rows: the proposal's amount and owner hold."""
+    deals, stages = history()
+    day = stages["entered_at"].min()
+    stages.loc[(stages["deal_id"] == "a") & (stages["stage"] == "Won"), "entered_at"] = day + pd.Timedelta(days=10)
+    for rows in (stages, stages.iloc[::-1]):
+        taken = snapshot(deals, rows, stage="Proposal", as_of=pd.Timestamp("2026-12-31"), follow_up_days=60)
+        row = taken.deals.set_index("deal_id").loc["a"]
+        assert row["amount"] == 110 and row["owner_id"] == "p1" and row["stage"] == "Proposal"
+
+
+def test_snapshot_at_an_age():
+    deals, stages = history()
+    taken = snapshot(deals, stages, age_days=6, as_of=pd.Timestamp("2026-12-31"), follow_up_days=60)
+    rows = taken.deals.set_index("deal_id")
+    assert list(rows.index) == ["a", "b", "c"]  # d was closed before
+    assert rows["stages_before"].tolist() == [0, 1, 1] and rows["amount"].tolist() == [100, 50, 75]
+    assert taken.rule == "6 days after the deal was created (outcome within 60 days)"
+
+
+def test_what_is_known_from_a_later_stage_is_not_known_at_the_snapshot():
+    """By hand: at the lead nobody knows the price; at an age of 4 days only c has got to the proposal."""
+    deals, stages = history()
+    deals = deals.assign(price=[1.0, 2.0, 3.0, 4.0], size=[5.0, 6.0, 7.0, 8.0])
+    options = {"as_of": pd.Timestamp("2026-12-31"), "follow_up_days": 60}
+    known_at = {"price": "proposal", "size": "Lead", "amount": "creation"}
+    lead = snapshot(deals, stages, stage="Lead", known_at=known_at, **options)
+    assert lead.deals["price"].isna().all() and lead.later == {"price": "proposal"}
+    assert lead.deals["size"].notna().all() and lead.deals["amount"].notna().all()
+    aged = snapshot(deals, stages, age_days=4, known_at=known_at, **options)
+    assert aged.deals.set_index("deal_id")["price"].dropna().to_dict() == {"c": 3.0} and aged.later == {}
+    proposal = snapshot(deals, stages, stage="Proposal", known_at=known_at, **options)
+    assert proposal.deals["price"].notna().all() and proposal.later == {}
+
+
 def test_snapshot_gives_every_deal_the_same_time():
     deals, stages = history()
     taken = snapshot(deals, stages, stage="Proposal", as_of=pd.Timestamp("2026-12-31"), follow_up_days=17)
@@ -78,6 +114,35 @@ def test_funnel_counts_waiting_deals_in_no_rate():
     assert table.loc["Proposal", "conversion"] == 0.5
     late = overdue(deals, stages, pd.Timestamp("2026-06-01"))
     assert set(late["deal_id"]) <= {"c"}
+
+
+def test_the_funnel_names_the_smallest_rate_and_not_the_most_deals():
+    rows = [("Lead", 100, 90, 0.9), ("Proposal", 1000, 700, 0.7), ("Talks", 100, 60, 0.6), ("New", 5, 0, np.nan)]
+    table = pd.DataFrame(rows, columns=["stage", "entered", "moved_on", "conversion"]).assign(lo90=0.5, hi90=0.8)
+    assert funnel_sentences.funnel_finding(table)[0].startswith("The smallest part goes on from Talks: 60")
+    assert funnel_sentences.funnel_finding(table.tail(1))[0] == "No deal has left its stage yet"
+    assert "New" not in funnel_sentences.funnel_alt(table)
+
+
+def test_no_deal_is_late_by_the_habit_of_a_few():
+    deals, stages = history()
+    late = overdue(deals, stages, pd.Timestamp("2027-01-01"), least=1)
+    assert late["deal_id"].tolist() == ["c"] and late["stage"].tolist() == ["Proposal"]
+    assert overdue(deals, stages, pd.Timestamp("2027-01-01"), least=3).empty
+    table = pd.DataFrame({"deal_id": list("xyz"), "stage": ["Talks", "Lead", "Talks"], "usual_days": [9, 4, 9]})
+    by_stage = overdue_by_stage(table, ["Lead", "Proposal", "Talks"])
+    assert by_stage.values.tolist() == [["Lead", 1, 4], ["Talks", 2, 9]]
+
+
+def test_every_deal_adds_up_by_family_and_by_field(weighed):
+    table = every_deal(weighed)
+    families = list(weighed.model.design.families)
+    assert np.allclose(table["intercept"] + table[families].sum(axis=1), table["log_odds"])
+    for family in families:
+        fields = [name for name in table if name.startswith(f"{family}: ")]
+        assert fields and np.allclose(table[fields].sum(axis=1), table[family])
+    assert np.allclose(table["log_odds"], weighed.model.log_odds(weighed.codes), atol=1e-9)
+    assert (table["outcome"] == "won").tolist() == (weighed.prepared.won == 1).tolist()
 
 
 def test_wilson_interval_of_a_known_case():

@@ -8,8 +8,8 @@ from planning.language import use
 
 SUMMARY = {
     "n": 6711, "n_won": 4238, "n_lost": 2473, "win_rate": 0.6315, "auc": 0.49, "auc_lo": 0.477, "auc_hi": 0.504,
-    "delta": 0.3, "snapshot": "as known when the deal entered Proposal, outcome within 80 days",
-    "not_measured": ["price"], "reasons": [],
+    "delta": 0.3, "snapshot": "when the deal entered Proposal (outcome within 80 days)", "r2": 0.01,
+    "not_measured": ["price"], "reasons": ["..."], "reason_codes": ["coin_flip", "truncation"],
 }  # fmt: skip
 
 
@@ -55,6 +55,14 @@ def test_singular_and_plural():
     assert "No open deal" in funnel_sentences.overdue_text(pd.DataFrame({"days": []}))
 
 
+def test_a_move_of_a_lever_is_told_in_its_own_unit():
+    none = float("nan")
+    moves = [("price_gap", 0.045, -0.021), ("technical_check", 0, 1), ("response_hours", 38.31, 12.0)]
+    moves += [("visits", none, 3.0), ("visits", none, none)]
+    told = [vocabulary.lever_move(*move) for move in moves]
+    assert [text.replace("\u202f", " ") for text in told] == ["4.5 % → −2.1 %", "no → yes", "38.3 → 12", "3", "–"]
+
+
 def test_a_change_within_chance_is_called_so():
     table = pd.DataFrame({"part": ["market", "mix", "unexplained", "total"], "points": [-0.01, 0, 0, -0.01],
                           "lo90": [-0.02, 0, 0, -0.04], "hi90": [0.0, 0, 0, 0.02]})  # fmt: skip
@@ -69,11 +77,8 @@ def test_a_change_within_chance_is_called_so():
 def test_refusals_say_why():
     assert "coin flip" in sentences.refusal_headline(SUMMARY)
     assert "too few" in sentences.refusal_headline(SUMMARY | {"auc": None})
-    assert "misleads" in sentences.refusal_headline(SUMMARY | {"auc_lo": 0.6})
-    only = "only one family is measured (skill): its share would be 100 % whatever the data say"
-    assert "only one family" in sentences.refusal_headline(SUMMARY | {"auc_lo": 0.6, "reasons": [only]})
-    assert sentences.reason_text(only, SUMMARY).startswith("Only fields of selling skill")
-    assert "at least 100" in sentences.reason_text("4 won and 3 lost deals; at least 100 of each are needed", SUMMARY)
+    for code, words in (("truncation", "misleads"), ("one_family", "only one family"), ("none_told", "told from zero")):
+        assert words in sentences.refusal_headline(SUMMARY | {"reason_codes": [code]})
 
 
 def test_every_rule_and_label_has_words_in_both_languages():

@@ -88,6 +88,13 @@ def test_the_close_date_of_an_open_deal_is_an_expectation(tmp_path):
     assert deals["created_date"].iloc[1] == pd.Timestamp("2026-02-01")
 
 
+def test_one_close_date_of_our_own_name_means_both(tmp_path):
+    text = "deal_id,created_date,close_date,outcome\n1,2026-01-02,2026-02-03,won\n2,2026-01-02,2026-09-09,open\n"
+    deals = read_table("deals", workspace(tmp_path, deals=text))
+    assert deals["closed_date"].iloc[0] == pd.Timestamp("2026-02-03") and pd.isna(deals["closed_date"].iloc[1])
+    assert deals["close_date"].iloc[1] == pd.Timestamp("2026-09-09") and pd.isna(deals["close_date"].iloc[0])
+
+
 def test_short_and_long_salesforce_ids_join(tmp_path):
     result = check_all(workspace(tmp_path, deals=SALESFORCE_API, accounts=SALESFORCE_ACCOUNTS))
     assert set(result.frames["deals"]["account_id"]) == set(result.frames["accounts"]["account_id"])

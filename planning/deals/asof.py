@@ -1,0 +1,50 @@
+"""The tables of a workspace as they stood on the last day of data: nothing later gets in, ids have one form."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """Ids of deals as text, `9001.0` as `9001`: the export of one table may write them as numbers, of another not."""
+    ids = table["deal_id"].astype("str").str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    return table.assign(deal_id=ids.where(table["deal_id"].notna()))
+
+
+def dated(deals: pd.DataFrame) -> pd.DataFrame:
+    """Deals with a closed_date, empty where the export has none: what needs it is then left out."""
+    if "closed_date" in deals:
+        return deals
+    return deals.assign(closed_date=pd.Series(pd.NaT, deals.index, "datetime64[us]"))
+
+
+def as_came_in(deals: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
+    """Deals with the owner and the amount they had when they came in, where the history tells: both change later."""
+    if history is None or history.empty:
+        return deals
+    first = history.sort_values(["deal_id", "entered_at"], kind="stable").groupby("deal_id").first()
+    names = [name for name in ("owner_id", "amount") if name in first and name in deals]
+    then = {name: deals["deal_id"].map(first[name]) for name in names}
+    return deals.assign(**{name: value.where(value.notna(), deals[name]) for name, value in then.items()})
+
+
+def last_day(deals: pd.DataFrame, stated: object = None) -> pd.Timestamp:
+    """The last day of data: as stated, at most the last day on which a deal was created or closed.
+
+    A closing day long after the newest deal (half as far again as nine in ten deals take, and a month) is a wish or a
+    typing error, and no last day.
+    """
+    created = deals["created_date"].max()
+    cycle = (deals["closed_date"] - deals["created_date"]).dt.days
+    room = 1.5 * float(cycle.quantile(0.9)) + 30 if cycle.notna().any() else 0.0
+    credible = deals["closed_date"].where(deals["closed_date"] <= created + pd.Timedelta(days=room)).max()
+    seen = max(created, credible) if pd.notna(credible) else created
+    return min(pd.Timestamp(stated), seen) if stated else seen
+
+
+def until(deals: pd.DataFrame, as_of: pd.Timestamp) -> tuple[pd.DataFrame, int]:
+    """Deals as they stood on `as_of`, and how many were closed later: those were open then, and are open here."""
+    known = deals[~(deals["created_date"] > as_of)]
+    later = known["closed_date"] > as_of
+    outcome = known["outcome"].mask(later, "open")
+    return known.assign(outcome=outcome, closed_date=known["closed_date"].mask(later)), int(later.sum())
