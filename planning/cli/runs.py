@@ -10,7 +10,7 @@ from planning.errors import UsageError, did_you_mean
 
 @click.command(short_help="List the runs.")
 @click.option("--flow", help="Only runs of this flow or notebook.")
-@click.option("--status", help="Only runs that ended so: ok, failed, timeout, died, cancelled, interrupted, lost.")
+@click.option("--status", help="Only runs that ended so: ok, failed, timeout, died, interrupted, lost.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, the latest first.")
 @click.option("--prune", is_flag=True, help="Remove old runs; the last good run of each flow is always kept.")
 @click.option("--keep", default="30d", show_default=True, help="With --prune: how long runs are kept, as 30d or 12h.")
@@ -31,7 +31,7 @@ def command(flow: str | None, status: str | None, limit: int, prune: bool, keep:
         removed = housekeeping.prune(reports, housekeeping.seconds_of(keep))
         common.show({"removed": [path.name for path in removed["folders"]], "freed_mb": removed["megabytes"]}, as_json)
         return
-    known = ("ok", "failed", "timeout", "died", "cancelled", "interrupted", "lost", "missed", "skipped")
+    known = ("ok", "failed", "timeout", "died", "interrupted", "lost")
     if status is not None and status not in known:
         hint = did_you_mean(status, known)
         raise UsageError(f"--status {status}: is not a status.{hint} It is one of: {', '.join(known)}.")

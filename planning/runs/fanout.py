@@ -7,7 +7,6 @@ beside them, `each-<id>.html`, lists them all.
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -116,7 +115,7 @@ def _local(
         return record
 
     def halt(number: int, _frame: Any) -> None:
-        reason.append("cancelled" if number == signal.SIGINT else "interrupted")
+        reason.append(runner.stopped_by(number))
         stop.set()
         for running in list(active.values()):
             running.stop(reason[0])

@@ -133,10 +133,19 @@ def sweep(reports: Path) -> list[Path]:
             continue
         try:
             if folder.is_dir():
+                _end_processes(folder)
                 swept += _bury(folder, run_id)
         finally:
             lock.release()
     return swept
+
+
+def _end_processes(folder: Path) -> None:
+    """Ends what the notebooks of a dead run had started: its runner is no longer there to do it."""
+    from planning.runs import processes
+
+    context = f"{folder.resolve()}{os.sep}"
+    processes.end_marked(lambda mark: mark.startswith(context))
 
 
 def _bury(folder: Path, run_id: str) -> list[Path]:

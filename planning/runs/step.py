@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONTEXT = "PLANNING_STEP"
+_SET_CHILD_SUBREAPER = 36
 
 
 def begin(
@@ -49,9 +50,20 @@ def begin(
     seed: the seed of all its random numbers, recorded with the run.
     """
     context = _context(notebook)
+    if not context.get("by_hand"):
+        _keep_children()
     step = Step(names, context, tables=tables, optional=optional, files=files, seed=seed)
     step._results = {**(optional_results or {}), **(results or {})}
     return step
+
+
+def _keep_children() -> None:
+    """Lets processes whose own parent ends become children of this kernel (Linux), so that the run can end them."""
+    import contextlib
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _context(notebook: str) -> dict[str, Any]:

@@ -292,6 +292,15 @@ def test_a_step_is_tried_again_for_the_causes_that_are_named(workspace, tmp_path
     assert launch.start("wrong")["steps"][0]["attempts"] == 1
 
 
+def test_a_cell_s_time_is_limited_by_the_settings_too(workspace):
+    workspace.configure("[run]\ncell_timeout = 1\n")
+    workspace.notebook("slow", "import time\ntime.sleep(60)")
+    record = launch.start("slow")
+    assert record["status"] == "timeout"
+    assert "the cell ran longer than 1 seconds" in record["error"]["message"]
+    assert "[run] cell_timeout" in record["error"]["message"]
+
+
 def test_ids_of_one_second_sort_in_their_order():
     moments = [dt.datetime(2027, 1, 8, 9, 30, 0, part, dt.UTC) for part in (0, 250, 90_000, 999_999)]
     ids = [layout.new_run_id(moment) for moment in moments]
