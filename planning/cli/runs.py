@@ -32,6 +32,8 @@ def command(flow: str | None, status: str | None, limit: int, prune: bool, keep:
         common.show({"removed": [path.name for path in removed["folders"]], "freed_mb": removed["megabytes"]}, as_json)
         return
     known = ("ok", "failed", "timeout", "died", "interrupted", "lost")
+    if status in ("missed", "skipped"):
+        raise UsageError(f"--status {status}: is of planned times, not of runs. See 'planning schedule history'.")
     if status is not None and status not in known:
         hint = did_you_mean(status, known)
         raise UsageError(f"--status {status}: is not a status.{hint} It is one of: {', '.join(known)}.")
@@ -55,5 +57,6 @@ def _print(rows: list[dict[str, object]]) -> None:
         click.echo("no runs. Start one with 'planning run annual_plan'.")
         return
     for row in rows:
-        taken = f"{row['seconds'] or 0:>6.1f} s  {row['megabytes']:>6.1f} MB"
+        seconds = f"{row['seconds']:.1f} s" if row["seconds"] is not None else "-"
+        taken = f"{seconds:>8}  {row['megabytes']:>6.1f} MB"
         click.echo(f"{row['id']}  {row['status']:<11}  {row['flow']:<18}  {taken}  {row['said']}")

@@ -29,12 +29,12 @@ class Lock:
         self.path = path
         self._fd: int | None = None
 
-    def take(self) -> bool:
-        """Takes the lock if nobody has it; tells whether it did."""
+    def take(self, *, wait: bool = False) -> bool:
+        """Takes the lock if nobody has it, or waits for it; tells whether it did."""
         # O_CLOEXEC is Python's default: a kernel or a zygote started meanwhile does not inherit the lock.
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(fd)
             return False
