@@ -279,6 +279,13 @@ class Step:
         """Keeps an object (with `.save(folder)` and `.load(folder)`) for later notebooks."""
         return self._out.save(name, value)
 
+    def keeps(self, folder: Path, version: str) -> None:
+        """Says which version this notebook made the current one of a folder outside its results, such as plans/2027.
+
+        The step is reused only while that version, or one a person made, is still the current one.
+        """
+        self._out.keeps(folder.relative_to(self.root).as_posix(), version)
+
     def file(self, name: str, writer: Callable[[Path], Any]) -> emit.Shown:
         """Keeps a file to download: `writer(path)` writes it."""
         return self._out.file(name, writer)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import shutil
 import threading
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from planning import files
 from planning.errors import ConfigError, NotebookError, UsageError
 from planning.runs import declaration, diff, housekeeping, launch, layout, registry
 
@@ -136,6 +138,28 @@ def test_unchanged_steps_are_reused_and_any_change_runs_them_again(workspace):
     # The first runs again; its results are the same ones, so what follows from them is too.
     assert statuses() == {"first": "ok", "second": "reused"}
     assert statuses(force=True) == {"first": "ok", "second": "ok"}
+
+
+def test_a_step_is_reused_only_while_the_plan_it_made_stands(workspace):
+    """A base plan, another one, the base again: its version is current again; a person's change is left alone."""
+    keep = (
+        "from planning import files\n"
+        "folder = step.root / 'plans' / '2027'\nfolder.mkdir(parents=True, exist_ok=True)\n"
+        "made = files.keep_version(folder, {'n': step.parameters.n, 'cause': step.notebook})\n"
+        "step.keeps(folder, made.stem)"
+    )
+    workspace.notebook("first", keep)
+    plans = workspace.root / "plans" / "2027"
+
+    def run(n):
+        status = launch.start("first", given={"n": n})["steps"][0]["status"]
+        return status, files.read_version(plans)[1]["n"]
+
+    assert [run(1), run(1), run(2), run(1), run(1)] == [("ok", 1), ("reused", 1), ("ok", 2), ("ok", 1), ("reused", 1)]
+    files.keep_version(plans, {"n": 7, "cause": "workbook"})
+    assert run(1) == ("reused", 7), "what a person changed is not undone by a run that had nothing to do"
+    shutil.rmtree(plans)
+    assert run(1) == ("ok", 1)
 
 
 def test_results_that_were_touched_are_not_reused(workspace):
