@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,17 @@ class Earlier:
     def __init__(self, reports: Path):
         self._reports = reports
         self._by_key: dict[str, list[tuple[Path, dict[str, Any]]]] | None = None
+        self._mutex = threading.Lock()
 
     def _find(self, key: str) -> list[tuple[Path, dict[str, Any]]]:
-        if self._by_key is None:
-            self._by_key = {}
-            for record in registry.runs(self._reports):
-                for step in record["steps"]:
-                    if step.get("key") and step["status"] in registry.GOOD:
-                        self._by_key.setdefault(step["key"], []).append((Path(record["folder"]), step))
-        return self._by_key.get(key, [])
+        with self._mutex:  # two steps ask at once: the second must not find a list that is half read
+            if self._by_key is None:
+                self._by_key = {}
+                for record in registry.runs(self._reports):
+                    for step in record["steps"]:
+                        if step.get("key") and step["status"] in registry.GOOD:
+                            self._by_key.setdefault(step["key"], []).append((Path(record["folder"]), step))
+            return self._by_key.get(key, [])
 
     def take(self, key: str | None, into: Path) -> dict[str, Any] | None:
         """Puts the results of the latest step with this key into a run folder; returns that step's row, or None.

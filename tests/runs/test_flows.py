@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -160,6 +161,16 @@ def test_a_step_is_reused_only_while_the_plan_it_made_stands(workspace):
     assert run(1) == ("reused", 7), "what a person changed is not undone by a run that had nothing to do"
     shutil.rmtree(plans)
     assert run(1) == ("ok", 1)
+
+
+def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkeypatch):
+    workspace.configure('[flows.f]\nsteps = ["a", "b", "c"]\n[run]\njobs = 3\n')
+    for name in "abc":
+        workspace.notebook(name)
+    launch.start("f")
+    read = registry.read
+    monkeypatch.setattr(registry, "read", lambda folder: time.sleep(0.2) or read(folder))
+    assert [step["status"] for step in launch.start("f")["steps"]] == ["reused"] * 3
 
 
 def test_results_that_were_touched_are_not_reused(workspace):
