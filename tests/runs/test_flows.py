@@ -10,12 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from planning import files
 from planning.errors import ConfigError, NotebookError, UsageError
-from planning.runs import declaration, diff, housekeeping, launch, layout, registry
+from planning.runs import declaration, housekeeping, launch, layout, registry
 
 pytestmark = pytest.mark.usefixtures("no_pages", "quick")
 MAKES = 'import pandas as pd\nstep.tabulate("rows", pd.DataFrame({"k": ["a", "b"], "v": [1.0, p.n]}))'
@@ -236,29 +235,6 @@ def test_by_hand_the_same_cells_work_and_read_the_latest_run(workspace):
     launch.start("first", given={"n": 8})
     assert by_hand(second)["n"] == 8
     assert (layout.by_hand(workspace.root, "second") / "manifest.json").is_file()
-
-
-def test_runs_are_compared_number_by_number(workspace):
-    workspace.notebook("first", NUMBER, MAKES)
-    before, after = (launch.start("first", given={"n": n}) for n in (2, 4))
-    found = diff.compare(before, after)
-    assert found["parameters"] == {"first.n": (2, 4)} and found["versions"] == {} and found["inputs"] == {}
-    rows = pd.DataFrame(found["numbers"]).set_index(["table", "key", "column"])
-    assert rows.loc[("rows", "b", "v"), "change"] == 2 and rows.loc[("rows", "b", "v"), "relative"] == 1
-    assert ("rows", "a", "v") not in rows.index
-    assert rows.loc[("(key numbers)", "", "n"), "after"] == 4
-
-
-def test_a_row_that_is_in_one_run_only_is_a_difference(tmp_path):
-    from planning.runs import emit
-
-    for name, frame in {"a": {"k": ["x"], "v": [1.0]}, "b": {"k": ["x", "y"], "v": [1.0, 2.0]}}.items():
-        out = emit.Results(tmp_path / name / "results" / "nb", "nb", "en")
-        out.answer("An answer")
-        out.table("t", pd.DataFrame(frame))
-        out.finish()
-    changes = diff.numbers(tmp_path / "a", tmp_path / "b")
-    assert len(changes) == 1 and changes[0]["key"] == "y" and changes[0]["before"] is None
 
 
 def test_a_table_is_read_once_a_run_and_anew_in_the_next(workspace):
