@@ -50,7 +50,10 @@ def command(action: str, name: str | None, serve: bool, kind: str | None, out: P
     elif action == "history":
         _history(schedules.of_settings(settings, name), root, as_json)
     else:
-        common.show(_told(action, schedules.of_settings(settings, name), root), as_json)
+        found = schedules.of_settings(settings, name)
+        common.show(_told(action, found, root), as_json)
+        if not found and not as_json:
+            click.echo("workbench.toml has no [schedules]; docs/runs.md shows one.")
 
 
 def _told(action: str, found: list[Any], root: Path) -> Any:
