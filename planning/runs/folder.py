@@ -16,6 +16,8 @@ from planning import files
 from planning.errors import UsageError
 from planning.runs import layout, registry
 
+RESERVE, RESERVED = ".reserve", 256_000
+
 
 def utc_now() -> str:
     """Returns the time now as run.json holds it: UTC, seconds with milliseconds."""
@@ -93,6 +95,7 @@ class RunFolder:
         try:
             (self.path / "logs").mkdir(parents=True)
             (self.path / "results").mkdir()
+            (self.path / RESERVE).write_bytes(bytes(RESERVED))
             self.save()
         except OSError as error:
             self._lock.release()
@@ -109,9 +112,26 @@ class RunFolder:
     def finish(self) -> Path:
         """Renames the folder to its final name and frees the lock; returns the final path."""
         shutil.rmtree(self.path / ".context", ignore_errors=True)
+        (self.path / RESERVE).unlink(missing_ok=True)
         os.replace(self.path, self.final)
         self._lock.release()
         return self.final
+
+    def give_up(self, message: str) -> Path | None:
+        """Ends the run as failed where it can no longer be written; returns its final path.
+
+        What was held in reserve for this makes room for the last words. Without even that the run is abandoned.
+        """
+        (self.path / RESERVE).unlink(missing_ok=True)
+        for step in self.record["steps"]:
+            step["status"] = {"running": "failed", "waiting": "skipped"}.get(step["status"], step["status"])
+        self.record.update(status="failed", finished=utc_now(), error={"message": message})
+        try:
+            self.save()
+            return self.finish()
+        except (OSError, UsageError):
+            self.abandon()
+            return None
 
     def abandon(self) -> None:
         """Frees the lock without finishing: what is there is found and marked by the next command."""
@@ -148,6 +168,9 @@ def _end_processes(folder: Path) -> None:
     processes.end_marked(lambda mark: mark.startswith(context))
 
 
+_LOST = "The process of this run ended without a word (killed, or the machine stopped)."
+
+
 def _bury(folder: Path, run_id: str) -> list[Path]:
     record = registry.read(folder)
     if record is None:  # killed before its first word was written: there is nothing to keep
@@ -157,7 +180,7 @@ def _bury(folder: Path, run_id: str) -> list[Path]:
     record["finished"] = record["finished"] or utc_now()
     if record["status"] == "running":
         record["status"] = "lost"
-        record["error"] = {"message": "The process of this run ended without a word (killed, or the machine stopped)."}
+        record["error"] = {"message": _LOST}
         for step in record["steps"]:
             step["status"] = {"running": "lost", "waiting": "skipped"}.get(step["status"], step["status"])
     files.write_json(folder / registry.RECORD, record)
@@ -165,6 +188,7 @@ def _bury(folder: Path, run_id: str) -> list[Path]:
         with contextlib.suppress(OSError):
             shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
     shutil.rmtree(folder / ".context", ignore_errors=True)
+    (folder / RESERVE).unlink(missing_ok=True)
     final = folder.with_name(run_id)
     os.replace(folder, final)
     return [final]

@@ -150,17 +150,25 @@ class Running:
             with signals(lambda number, _frame: self.stop(stopped_by(number))):
                 self._all_steps()
             return self._close()
-        except OSError as error:
-            self.folder.abandon()
+        except (OSError, UsageError) as error:  # steps keep their own errors: this one is of the folder
+            told = error if isinstance(error, OSError) else error.__cause__
+            cause = (told.strerror if isinstance(told, OSError) else "") or str(error)
+            self._give_up(f"the run could not be written: {cause}")
             raise UsageError(
-                f"{self.folder.path}: could not be written ({error.strerror or error}). Nothing finished is lost; "
-                "free space or check the disk, then run again."
+                f"{self.folder.final}: could not be written ({cause}). Nothing finished is lost; free space or check "
+                "the disk, then run again."
             ) from error
         except BaseException:  # the folder stays as it is; the next command marks it lost
             self.folder.abandon()
             raise
         finally:
             self.show.end()
+
+    def _give_up(self, message: str) -> None:
+        final = self.folder.give_up(message)
+        if final is not None:
+            make_pages(final)
+            update_gallery(layout.reports(self.root))
 
     def _all_steps(self) -> None:
         left = {step.notebook: step for step in self.plan.steps}

@@ -242,6 +242,30 @@ def test_a_full_disk_is_one_line_and_loses_nothing(workspace, monkeypatch, no_pa
     assert {record["status"] for record in registry.runs(workspace.reports)} == {"ok", "lost"}
 
 
+def test_a_full_disk_leaves_a_run_that_says_so(workspace, monkeypatch, quick):
+    """A disk that fills while a notebook runs: what was held in reserve has room for the last words."""
+    from planning.errors import UsageError
+    from planning.runs import folder, launch
+
+    workspace.configure('[flows.f]\nsteps = ["first", "second"]\n[run]\njobs = 1\n')
+    workspace.notebook("first")
+    workspace.notebook("second", more=', results={"first": ["n"]}')
+    write = folder.files.write_json
+
+    def full(path, value):
+        if path.name == "run.json" and value["steps"][0]["status"] == "ok" and (path.parent / folder.RESERVE).exists():
+            raise folder.UsageError(f"{path}: could not be written (No space left on device).")
+        write(path, value)
+
+    monkeypatch.setattr(folder.files, "write_json", full)
+    with pytest.raises(UsageError, match="No space left"):
+        launch.start("f")
+    record = next(registry.runs(workspace.reports))
+    assert (record["status"], [step["status"] for step in record["steps"]]) == ("failed", ["ok", "skipped"])
+    assert "No space left" in Path(record["folder"], "index.html").read_text(encoding="utf-8")
+    assert not Path(record["folder"], folder.RESERVE).exists() and os.listdir(workspace.reports / ".locks") == []
+
+
 def test_settings_of_the_test_are_those_of_the_workspace(workspace):
     assert config.load(workspace.root).company.name == "Test"
 
