@@ -220,10 +220,11 @@ def _trend_page(flow: str, runs: int, numbers: dict[str, list[Number]], data: st
     parameters no other run has make the last one.
     """
     headline = _("Key numbers of {flow} over {n} runs").format(flow=record.words_of(flow), n=language.number(runs))
+    when = {run_id: words.moment(record.started(run_id)) for run_id in given}
     room, shown = MOST_TRENDS, []
     kinds = _kinds(numbers, given)
     for name, lines in kinds:
-        kind = _kind(name, lines, room)
+        kind = _kind(name, lines, when, room)
         room -= len(kind["moved"])
         shown.append(kind)
     alone = sum(kind not in dict(kinds) for kind in given.values()) if _OTHERS not in dict(kinds) else 0
@@ -253,8 +254,7 @@ def _kinds(numbers: dict[str, list[Number]], given: dict[str, str]) -> list[tupl
     return sorted(kinds, key=lambda kind: (kind[0] == _OTHERS, -max(map(len, kind[1])), kind[0]))
 
 
-def _kind(given: str, lines: list[list[Number]], room: int) -> dict[str, Any]:
-    when = {point.run_id: words.moment(record.started(point.run_id)) for points in lines for point in points}
+def _kind(given: str, lines: list[list[Number]], when: dict[str, str], room: int) -> dict[str, Any]:
     moved = [points for points in lines if len({point.value for point in points}) > 1]
     still = [points[-1] for points in lines if len({point.value for point in points}) == 1]
     n, runs = len(still), max(map(len, lines))

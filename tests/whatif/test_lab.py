@@ -112,9 +112,9 @@ def test_the_home_notebook_opens_with_what_there_is_to_do_and_unchanged(server):
 
 
 def test_the_kernel_s_own_words_are_those_ipykernel_says():
-    from ipykernel.ipkernel import IPythonKernel
-
-    assert IPythonKernel.language_info == lab_pages._LANGUAGE
+    asked = "import json; from ipykernel.ipkernel import IPythonKernel as K; print(json.dumps(K.language_info))"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said) == lab_pages._LANGUAGE
 
 
 def test_a_notebook_elsewhere_keeps_its_outputs():
