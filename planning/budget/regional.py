@@ -150,11 +150,15 @@ def regional_budget(
     return _yearly(result, recorded is not None or margin is not None)
 
 
+def periods_a_year(response: Response) -> float:
+    """Return how many periods of the spend a year's amounts are made of; 52 weeks, so that they add up to the rows."""
+    step = response.panel.step
+    return 52.0 if step == "W" else 365.25 / STEP_DAYS[step]
+
+
 def _yearly(result: Allocation, profit: bool) -> RegionalBudget:
     response, summary = result.response, result.summary
-    year = 365.25 / STEP_DAYS[response.panel.step]
-    if response.panel.step == "W":
-        year = 52.0
+    year = periods_a_year(response)
     curves = AllCells(response.draws, response.informed, len(response.cells), summary["margin"])
     cells = _cells(result, year)
     lines = _lines(result, curves, year)

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import importlib.util
 import math
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -127,16 +128,19 @@ def widest(texts: Iterable[str], size: float = 13) -> float:
     return max((text_width(line, size) for text in texts for line in str(text).split("\n")), default=0.0)
 
 
+# A line may end after a word and its space, or after a Chinese sign and the marks that close it.
+_WORDS = re.compile("[^\u2e80-\uffff ]+ *|[\u2e80-\uffff][，。；：、）》]* *| +")
+
+
 def wrap(text: str, width: float, size: float = 13) -> str:
     """Returns `text` broken into at most two lines of `width` px, the second cut with an ellipsis where needed."""
     if text_width(text, size) <= width:
         return text
-    words = list(text) if any(ord(c) > 0x2E7F for c in text) else text.split(" ")
-    glue = "" if len(words) == len(text) else " "
-    first: list[str] = []
-    while words and text_width(glue.join([*first, words[0]]), size) <= width:
-        first.append(words.pop(0))
-    return "\n".join(line for line in (glue.join(first), _cut(glue.join(words), width, size)) if line)
+    words = _WORDS.findall(text)
+    first = ""
+    while words and text_width((first + words[0]).rstrip(), size) <= width:
+        first += words.pop(0)
+    return "\n".join(line for line in (first.rstrip(), _cut("".join(words), width, size)) if line)
 
 
 def _cut(text: str, width: float, size: float) -> str:

@@ -20,7 +20,7 @@ from planning.errors import UsageError
 @click.option("--page", is_flag=True, help="Write the comparison as a page into the folder of the second run.")
 @common.guarded
 def command(before: str, after: str, limit: int, page: bool, as_json: bool) -> None:
-    """Compares parameters, inputs, versions and numbers of two runs, the biggest relative changes first.
+    """Compares parameters, inputs, versions and numbers of two runs, the biggest changes first.
 
     Runs are named as in `planning show`; two plan or budget ids (see `planning plans`) are compared cell by cell.
 
@@ -71,8 +71,10 @@ def _print(found: dict[str, Any], limit: int) -> None:
         return
     import pandas as pd
 
-    click.echo(f"{len(numbers)} numbers differ:")
+    alone = sum(row["before"] is None or row["after"] is None for row in numbers)
+    click.echo(f"{len(numbers)} numbers differ{f', {alone} of them in one run only' if alone else ''}:")
     shown = pd.DataFrame(numbers[:limit], columns=list(numbers[0]))
+    shown = shown.drop(columns="size")
     shown["relative"] = [
         "" if row["relative"] is None else f"{100 * row['relative']:+.2f} %" for row in numbers[:limit]
     ]

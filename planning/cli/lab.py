@@ -54,6 +54,7 @@ def arguments(root: Path, port: int | None, no_browser: bool) -> list[str]:
     words += [f"--LabApp.default_url={home}", "--KernelManager.transport=ipc" if os.name == "posix" else ""]
     words.append("--ServerApp.jpserver_extensions=planning.whatif.lab_pages=True")
     # No request to anywhere; that nobody is asked about news stands in the settings `environment` points at.
+    words.append("--LabApp.extension_manager=readonly")
     words += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if importlib.util.find_spec("jupyter_scheduler"):
         words.append("--Scheduler.execution_manager_class=planning.runs.notebook_jobs.PlanningExecutionManager")

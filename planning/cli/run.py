@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from planning.cli import common
-from planning.errors import NotebookError
+from planning.errors import NotebookError, UsageError
 
 
 @click.command(short_help="Execute a notebook or a flow and write its pages.")
@@ -48,6 +48,8 @@ def command(
     """
     from planning.runs import launch, progress
 
+    if engine != "local" and each is None:
+        raise UsageError("--engine is for --each: one flow runs on this machine. Name a parameter, as --each region.")
     given = {**(launch.scenario(scenario) if scenario else {}), **launch.parameters_of(parameters)}
     options = {"jobs": jobs, "timeout": timeout, "cell_timeout": cell_timeout, "force": force}
     options["show"] = progress.Silent() if as_json else progress.for_stream()
@@ -80,8 +82,11 @@ def tell_each(found: dict[str, Any], as_json: bool) -> None:
         common.show(found, True)
     else:
         click.echo(f"{len(found['runs']) - len(bad)} of {len(found['runs'])} ok: {found['page']}")
-    if bad:
-        raise NotebookError("\n".join(f"{r['each']['value']}: {line}" for r in bad for line in causes(r)))
+    lines = [f"{r['each']['value']}: {line}" for r in bad for line in causes(r)]
+    if found["not_run"]:
+        lines.append(f"not run, since it was stopped before: {', '.join(found['not_run'])}")
+    if lines:
+        raise NotebookError("\n".join(lines))
 
 
 def causes(record: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from planning.errors import UsageError, did_you_mean
 
 @click.command(short_help="List the runs.")
 @click.option("--flow", help="Only runs of this flow or notebook.")
-@click.option("--status", help="Only runs that ended so: ok, failed, timeout, died, cancelled, interrupted, lost.")
+@click.option("--status", help="Only runs that ended so: ok, failed, timeout, died, interrupted, lost.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, the latest first.")
 @click.option("--prune", is_flag=True, help="Remove old runs; the last good run of each flow is always kept.")
 @click.option("--keep", default="30d", show_default=True, help="With --prune: how long runs are kept, as 30d or 12h.")
@@ -31,7 +31,9 @@ def command(flow: str | None, status: str | None, limit: int, prune: bool, keep:
         removed = housekeeping.prune(reports, housekeeping.seconds_of(keep))
         common.show({"removed": [path.name for path in removed["folders"]], "freed_mb": removed["megabytes"]}, as_json)
         return
-    known = ("ok", "failed", "timeout", "died", "cancelled", "interrupted", "lost", "missed", "skipped")
+    known = ("ok", "failed", "timeout", "died", "interrupted", "lost")
+    if status in ("missed", "skipped"):
+        raise UsageError(f"--status {status}: is of planned times, not of runs. See 'planning schedule history'.")
     if status is not None and status not in known:
         hint = did_you_mean(status, known)
         raise UsageError(f"--status {status}: is not a status.{hint} It is one of: {', '.join(known)}.")
@@ -55,5 +57,6 @@ def _print(rows: list[dict[str, object]]) -> None:
         click.echo("no runs. Start one with 'planning run annual_plan'.")
         return
     for row in rows:
-        taken = f"{row['seconds'] or 0:>6.1f} s  {row['megabytes']:>6.1f} MB"
+        seconds = f"{row['seconds']:.1f} s" if row["seconds"] is not None else "-"
+        taken = f"{seconds:>8}  {row['megabytes']:>6.1f} MB"
         click.echo(f"{row['id']}  {row['status']:<11}  {row['flow']:<18}  {taken}  {row['said']}")

@@ -13,7 +13,8 @@ import click
 from planning.cli import common
 from planning.errors import NotebookError
 
-ACTIONS = ("run-due", "list", "next", "explain")
+ACTIONS = ("run-due", "list", "next", "explain", "history")
+MOST_EVENTS = 20
 
 
 @click.command(short_help="List, explain and run what is due.")
@@ -24,12 +25,14 @@ ACTIONS = ("run-due", "list", "next", "explain")
 @click.option("--out", type=click.Path(path_type=Path), help="With --export: write the files into this folder.")
 @common.guarded
 def command(action: str, name: str | None, serve: bool, kind: str | None, out: Path | None, as_json: bool) -> None:
-    """Runs what is due once (run-due), or tells when schedules come: list, next, explain.
+    """Runs what is due once (run-due), or tells when schedules come (list, next, explain) and what became of the
+    planned times (history: run, missed, skipped or lost, the latest first).
 
     No daemon is needed: let cron, a systemd timer or --serve call run-due as often as they like.
 
     \b
     planning schedule list
+    planning schedule history --name monthly
     planning schedule run-due
     planning schedule --export systemd --out ~/.config/systemd/user
     """
@@ -44,8 +47,13 @@ def command(action: str, name: str | None, serve: bool, kind: str | None, out: P
         _serve(root, name)
     elif action == "run-due":
         _run_due(root, settings, name, as_json)
+    elif action == "history":
+        _history(schedules.of_settings(settings, name), root, as_json)
     else:
-        common.show(_told(action, schedules.of_settings(settings, name), root), as_json)
+        found = schedules.of_settings(settings, name)
+        common.show(_told(action, found, root), as_json)
+        if not found and not as_json:
+            click.echo("workbench.toml has no [schedules]; docs/runs.md shows one.")
 
 
 def _told(action: str, found: list[Any], root: Path) -> Any:
@@ -64,6 +72,24 @@ def _told(action: str, found: list[Any], root: Path) -> Any:
         coming = schedule.next(now, 1)
         told[schedule.name] = f"{schedule.explain()}; next {utc_text(coming[0]) if coming else 'never'}; {last}"
     return told
+
+
+def _history(found: list[Any], root: Path, as_json: bool) -> None:
+    from planning.runs import layout
+    from planning.runs.due import Journal
+
+    rows = [
+        {"schedule": s.name, **event}
+        for s in found
+        for event in list(Journal(layout.reports(root), s.name).events().values())[: -MOST_EVENTS - 1 : -1]
+    ]
+    if as_json:
+        common.show(rows, True)
+        return
+    for row in rows:
+        click.echo(f"{row['slot']}  {row['status']:<11}  {row['schedule']:<12}  {row['run']}  {row['note']}".rstrip())
+    if not rows:
+        click.echo("no planned time has come yet. 'planning schedule next' lists them.")
 
 
 def _run_due(root: Path, settings: Any, name: str | None, as_json: bool) -> None:

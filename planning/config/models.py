@@ -11,7 +11,7 @@ Settings
 ├── schedules   name → Schedule(flow, cron, zone, catch_up, max_late, only, parameters, deliver,
 │               deliver_when, alarms)
 ├── delivery    smtp_host, smtp_port, smtp_user, smtp_password, sender, recipients, urls
-├── run         kernel, jobs, timeout, retries, retry_on, backoff
+├── run         kernel, jobs, timeout, cell_timeout, retries, retry_on, backoff
 ├── root        the workspace: the folder workbench.toml lies in
 └── path        workbench.toml itself
 ```
@@ -185,11 +185,12 @@ class Delivery(Section):
 
 
 class Run(Section):
-    """How notebooks are executed: cold or warm kernels, how many at once, how many seconds one may take."""
+    """How notebooks are executed: cold or warm kernels, how many at once, how many seconds one or a cell may take."""
 
     kernel: Literal["cold", "warm"] = "warm"
     jobs: int = Field(2, ge=1, le=64)
     timeout: int = Field(600, ge=1)
+    cell_timeout: int = Field(0, ge=0)
     retries: int = Field(0, ge=0, le=9)
     retry_on: list[Literal["died", "timeout", "failed"]] = ["died", "timeout"]
     backoff: float = Field(5.0, ge=0)

@@ -99,9 +99,10 @@ def keep_version(step: Any, budget: RegionalBudget, year: YearAhead | None, curr
     for_year = step.settings.plan.year or pd.Timestamp(step.table("sales")["ds"].max()).year + 1
     folder = Path(step.root) / "plans" / str(for_year) / "budget"
     made = versions.record(
-        year.rows, year=for_year, currency=currency, figures=budget.figures, cause="regional_budget"
+        year.rows, year=for_year, currency=currency, figures=budget.figures, cause=step.notebook
     )
     version = versions.keep(folder, made)
+    step.keeps(folder, version.plan_id)
     parent = versions.load(folder, version.parent) if version.parent else None
     comparable = parent is not None and parent.currency == currency
     changes = versions.diff(parent, version) if comparable else pd.DataFrame()

@@ -34,6 +34,8 @@ def _page(run: record.Run, found: Mapping[str, Any]) -> str:
     numbers = found["numbers"]
     key = [row for row in numbers if row["table"] == KEY_NUMBERS]
     rest = [row for row in numbers if row["table"] != KEY_NUMBERS]
+    moved = [row for row in rest if row["change"] is not None]
+    alone = [row for row in rest if row["change"] is None]
     before, after = (words.moment(record.started(str(found[side]))) for side in ("before", "after"))
     causes = [
         (_("Parameters that differ"), _pairs("parameters", found["parameters"])),
@@ -43,17 +45,30 @@ def _page(run: record.Run, found: Mapping[str, Any]) -> str:
     ]
     labels = {f"{s.notebook}.{n['name']}": n.get("label", "") for s in run.steps for n in s.manifest.get("numbers", [])}
     titles = {step.notebook: step.title for step in run.steps}
+    earlier = record.read_run(run.folder.parent / str(found["before"]))
+    headline = _headline(numbers, key, labels, _texts(earlier), _texts(run))
     return site.render(
-        "diff.html.j2", _headline(numbers, key, labels), headline=_headline(numbers, key, labels),
+        "diff.html.j2", headline, headline=headline,
         lede=_("{before} against {after}").format(before=before, after=after),
         company=pages.company_of(run, run.teller),
         name=_("Two runs compared"), before=str(found["before"]), after=str(found["after"]),
         causes=[(title, table) for title, table in causes if table], key=_key_table(key, labels, titles),
-        rest=_rest_table(rest, titles), flow=run.flow,
+        most=_most(moved, titles), rest=_rest(moved, alone, titles), flow=run.flow,
     )  # fmt: skip
 
 
-def _headline(numbers: list[Row], key: list[Row], labels: Mapping[str, str]) -> str:
+def _texts(run: record.Run) -> dict[str, str]:
+    """Returns each key number of a run as its page writes it."""
+    return {
+        f"{step.notebook}.{n['name']}": str(n.get("text") or "")
+        for step in run.steps
+        for n in step.manifest.get("numbers", [])
+    }
+
+
+def _headline(
+    numbers: list[Row], key: list[Row], labels: Mapping[str, str], old: Mapping[str, str], new: Mapping[str, str]
+) -> str:
     if not numbers:
         return _("The two runs give the same numbers")
     if not key:
@@ -64,8 +79,13 @@ def _headline(numbers: list[Row], key: list[Row], labels: Mapping[str, str]) -> 
     row = key[0]
     name = labels.get(f"{row['notebook']}.{row['column']}") or str(row["column"])
     moved = ngettext("{n} key number moved", "{n} key numbers moved", len(key)).format(n=language.number(len(key)))
+    where = f"{row['notebook']}.{row['column']}"
     if row["relative"] is None:
         return _("{moved}, {name} among them").format(moved=moved, name=name)
+    if old.get(where) and new.get(where) and old[where] != new[where]:  # a chance moves by points, not by a share
+        return _("{moved}, most of all {name}: from {before} to {after}").format(
+            moved=moved, name=name, before=old[where], after=new[where]
+        )
     change = language.signed(float(row["relative"]), 1, lambda x: language.percent(x, 1))
     return _("{moved}, most of all {name}: {change}").format(moved=moved, name=name, change=change)
 
@@ -105,13 +125,25 @@ def _key_table(key: list[Row], labels: Mapping[str, str], titles: Mapping[str, s
     return dataclasses.replace(tables.table(_lists(rows), "key_numbers", {"columns": columns}), folded=False)
 
 
-def _rest_table(rest: list[Row], titles: Mapping[str, str]) -> tables.Table | None:
-    if not rest:
-        return None
-    rows = [{**row, "where": f"{titles.get(row['notebook'], row['notebook'])}: {row['table']}"} for row in rest]
+def _most(moved: list[Row], titles: Mapping[str, str]) -> tables.Table | None:
+    """Returns the figures that moved most, open on the page."""
+    return _figures("most", "", moved[: tables.OPEN_ROWS], titles) if moved else None
+
+
+def _rest(moved: list[Row], alone: list[Row], titles: Mapping[str, str]) -> list[tables.Table]:
+    """Returns what is folded: all figures that moved where they are many, and those without a before or an after."""
+    parts = [
+        ("figures", _("All figures that moved"), moved if len(moved) > tables.OPEN_ROWS else []),
+        ("alone", _("Rows that are in one run only"), alone),
+    ]
+    shown = [_figures(name, title, rows, titles) for name, title, rows in parts if rows]
+    return [dataclasses.replace(table, folded=True) for table in shown]
+
+
+def _figures(name: str, title: str, rows: list[Row], titles: Mapping[str, str]) -> tables.Table:
+    rows = [{**row, "where": f"{titles.get(row['notebook'], row['notebook'])}: {row['table']}"} for row in rows]
     first = [("where", _("Table")), ("key", _("Row")), ("column", _("Column"))]
-    title = _("Figures in tables, the biggest changes first")
-    return tables.table(_lists(rows), "figures", {"columns": _columns(first), "title": title})
+    return tables.table(_lists(rows), name, {"columns": _columns(first), "title": title})
 
 
 def _lists(rows: list[Row]) -> dict[str, list[Any]]:

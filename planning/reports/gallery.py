@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from planning.reports.shelf import Entry, Number
 SHOWN = 60
 MOST_FAILED = 40
 LOOK_BACK = 12
-TREND_POINTS, TREND_ROWS = 120, 12
+TREND_POINTS, TREND_ROWS, MOST_TRENDS, MOST_FANS = 120, 12, 40, 12
+_OTHERS = "\0"
+History = dict[tuple[str, str, str], list[tuple[str, float]]]  # (flow, parameters, number) → [(run id, value), ...]
 
 
 def update(reports: str | Path, *, tongue: str | None = None) -> Path:
@@ -36,7 +38,7 @@ def update(reports: str | Path, *, tongue: str | None = None) -> Path:
     entries = shelf.read(reports)
     with language.use(tongue or _tongue(reports, entries)):
         flows = _trends(reports, entries)
-        return site.write(reports / "index.html", _page(entries, flows))
+        return site.write(reports / "index.html", _page(entries, flows, _fans(reports)))
 
 
 def _tongue(reports: Path, entries: list[Entry]) -> str:
@@ -47,7 +49,14 @@ def _tongue(reports: Path, entries: list[Entry]) -> str:
     return "en"
 
 
-def _page(entries: list[Entry], trends: list[tuple[str, str]]) -> str:
+def _fans(reports: Path) -> list[tuple[str, str]]:
+    """Returns (link, words) of the latest index pages of runs made for each value of a parameter."""
+    found = sorted(reports.glob("*/each-*.html"), key=lambda path: path.stem, reverse=True)[:MOST_FANS]
+    when = [words.moment(record.started(path.stem.removeprefix("each-"))) for path in found]
+    return [(f"{p.parent.name}/{p.name}", f"{record.words_of(p.parent.name)}, {at}") for p, at in zip(found, when)]
+
+
+def _page(entries: list[Entry], trends: list[tuple[str, str]], fans: list[tuple[str, str]]) -> str:
     put_right = _put_right(entries)
     open_failures = [e for e in entries if e.failed and (e.flow, e.id) not in put_right]
     shown = {(e.flow, e.id) for e in [*open_failures[:MOST_FAILED], *entries[:SHOWN]]}
@@ -70,7 +79,7 @@ def _page(entries: list[Entry], trends: list[tuple[str, str]]) -> str:
         states=sorted(((key, words.state(key)) for key in {e.status for e in entries}), key=lambda pair: pair[1]),
         older=Markup(_older(older)) if older else "", trends=trends,
         compared=" ".join(href.partition("/")[0] for href, _word in trends), updated=_updated(entries),
-        shown=len(shown),
+        shown=len(shown), fans=fans,
     )  # fmt: skip
 
 
@@ -87,19 +96,19 @@ def _put_right(entries: list[Entry]) -> set[tuple[str, str]]:
     return found
 
 
-def _history(entries: list[Entry]) -> dict[tuple[str, str], list[tuple[str, float]]]:
-    """Returns each flow's key number over time: {(flow, name): [(run id, value), ...]}, oldest first."""
-    found: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
+def _history(entries: list[Entry]) -> History:
+    """Returns each key number over time, oldest first; runs of other parameters (another region) are another line."""
+    found: History = defaultdict(list)
     for entry in reversed(entries):
         if entry.key and entry.key[3] is not None:
-            found[entry.flow, entry.key[0]].append((entry.id, entry.key[3]))
+            found[entry.flow, entry.given, entry.key[0]].append((entry.id, entry.key[3]))
     return found
 
 
-def _row(entry: Entry, history: dict[tuple[str, str], list[tuple[str, float]]]) -> dict[str, Any]:
+def _row(entry: Entry, history: History) -> dict[str, Any]:
     spark_line = Markup("")
     if entry.key:
-        known = history.get((entry.flow, entry.key[0]), [])
+        known = history.get((entry.flow, entry.given, entry.key[0]), [])
         before = [value for _run, value in known[: bisect.bisect_right(known, (entry.id, math.inf))][-LOOK_BACK:]]
         label = _("{label} over the last {n} runs").format(label=entry.key[1], n=len(before))
         spark_line = spark.sparkline(before, label)
@@ -173,7 +182,8 @@ def _trends(reports: Path, entries: list[Entry]) -> list[tuple[str, str]]:
             latest = runs[TREND_POINTS - 1 :: -1] if len(runs) > TREND_POINTS else runs[::-1]
             numbers = shelf.numbers(reports, flow, [entry.id for entry in latest])
             data = _pairs(reports / flow, latest, numbers)
-            site.write(path, _trend_page(flow, len(runs), numbers, data) + mark)
+            given = {entry.id: entry.given for entry in latest}
+            site.write(path, _trend_page(flow, len(runs), numbers, data, given) + mark)
         links.append((f"{flow}/trends.html", record.words_of(flow)))
     return links
 
@@ -204,16 +214,59 @@ def _pairs(folder: Path, runs: list[Entry], numbers: dict[str, list[Number]]) ->
     return _data({"runs": shown, "numbers": rows})
 
 
-def _trend_page(flow: str, runs: int, numbers: dict[str, list[Number]], data: str) -> str:
-    """Returns the page of one flow's key numbers over its latest runs, one section a number."""
-    ids = sorted({point.run_id for points in numbers.values() for point in points})
-    when = {run_id: words.moment(record.started(run_id)) for run_id in ids}
-    sections = [_trend(points, when) for points in numbers.values() if len(points) > 1]
+def _trend_page(flow: str, runs: int, numbers: dict[str, list[Number]], data: str, given: dict[str, str]) -> str:
+    """Returns the page of one flow's key numbers over its latest runs: one section a number that moved, and a list of
+    those that did not; runs of the same parameters make a line, the most numerous ones come first, and those whose
+    parameters no other run has make the last one.
+    """
     headline = _("Key numbers of {flow} over {n} runs").format(flow=record.words_of(flow), n=language.number(runs))
+    when = {run_id: words.moment(record.started(run_id)) for run_id in given}
+    room, shown = MOST_TRENDS, []
+    kinds = _kinds(numbers, given)
+    for name, lines in kinds:
+        kind = _kind(name, lines, when, room)
+        room -= len(kind["moved"])
+        shown.append(kind)
+    alone = sum(kind not in dict(kinds) for kind in given.values()) if _OTHERS not in dict(kinds) else 0
     return site.render(
-        "trends.html.j2", headline, headline=headline, name=record.words_of(flow), sections=sections,
-        data=Markup(data), latest=TREND_POINTS,
+        "trends.html.j2", headline, headline=headline, name=record.words_of(flow), kinds=shown, data=Markup(data),
+        latest=TREND_POINTS, alone=_alone(alone) if alone else "",
     )  # fmt: skip
+
+
+def _alone(n: int) -> str:
+    text = ngettext(
+        "{n} run is left out: no other has its parameters.", "{n} runs are left out: no other has their parameters.", n
+    )
+    return text.format(n=language.number(n))
+
+
+def _kinds(numbers: dict[str, list[Number]], given: dict[str, str]) -> list[tuple[str, list[list[Number]]]]:
+    """Returns the lines of numbers by the parameters of their runs, those with most runs first."""
+    often = Counter(given.values())
+    found: dict[str, dict[str, list[Number]]] = defaultdict(lambda: defaultdict(list))
+    for name, points in numbers.items():
+        for point in points:
+            kind = given[point.run_id]
+            found[kind if often[kind] > 1 else _OTHERS][name].append(point)
+    kinds = [(kind, [points for points in lines.values() if len(points) > 1]) for kind, lines in found.items()]
+    kinds = [(kind, lines) for kind, lines in kinds if lines]
+    return sorted(kinds, key=lambda kind: (kind[0] == _OTHERS, -max(map(len, kind[1])), kind[0]))
+
+
+def _kind(given: str, lines: list[list[Number]], when: dict[str, str], room: int) -> dict[str, Any]:
+    moved = [points for points in lines if len({point.value for point in points}) > 1]
+    still = [points[-1] for points in lines if len({point.value for point in points}) == 1]
+    n, runs = len(still), max(map(len, lines))
+    over = ngettext("{n} run", "{n} runs", runs).format(n=language.number(runs))
+    rest = ngettext("{n} key number did not move", "{n} key numbers did not move", n).format(n=language.number(n))
+    plain = _("With the values of the settings")
+    given = _("Each with parameters of its own") if given == _OTHERS else given
+    return {
+        "title": _("{given}, {runs}").format(given=given or plain, runs=over), "rest": rest,
+        "moved": [_trend(points, when) for points in moved[:room]],
+        "still": [{"label": point.label, "step": point.step, "text": point.text} for point in still],
+    }  # fmt: skip
 
 
 def _trend(points: list[Number], when: dict[str, str]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ RUN_FILE = "run.json"
 DONE, UNKNOWN, FAILED, REUSED, GOING = "done", "unknown", "failed", "reused", "going"
 _SHAPES = {
     "ok": DONE, "cannot_tell": UNKNOWN, "reused": REUSED, "skipped": REUSED, "running": GOING, "waiting": GOING,
-    "failed": FAILED, "timeout": FAILED, "died": FAILED, "interrupted": FAILED, "cancelled": FAILED, "lost": FAILED,
+    "failed": FAILED, "timeout": FAILED, "died": FAILED, "interrupted": FAILED, "lost": FAILED,
     "missed": FAILED,
 }  # fmt: skip
 

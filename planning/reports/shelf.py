@@ -23,7 +23,7 @@ from planning.files import write_text
 from planning.reports import record
 
 CACHE = ".gallery.jsonl"
-VERSION = 4
+VERSION = 5
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
 _PLAIN = {"language", "as_of"}
 
@@ -160,9 +160,7 @@ def _line(facts: dict[str, Any], steps: list[dict[str, Any]], teller: dict[str, 
 def _given(facts: dict[str, Any]) -> str:
     """Returns the parameters a person chose, as text to search; those every run has are left out."""
     given = facts.get("given") or {}
-    each = facts.get("each") or {}
-    chosen = {**given, **(each if isinstance(each, dict) else {"each": each})}
-    shown = {key: value for key, value in chosen.items() if key not in _PLAIN and value not in (None, "")}
+    shown = {key: value for key, value in given.items() if key not in _PLAIN and value not in (None, "")}
     return ", ".join(f"{key} = {value}" for key, value in shown.items())
 
 

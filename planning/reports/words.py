@@ -17,7 +17,7 @@ def state(status: str) -> str:
         "ok": _("Done"), "cannot_tell": _("Cannot tell"), "reused": _("Reused"), "skipped": _("Skipped"),
         "running": _("Running"), "waiting": _("Waiting"),
         "failed": _("Failed"), "timeout": _("Timed out"), "died": _("Died"),
-        "interrupted": _("Interrupted"), "cancelled": _("Cancelled"), "lost": _("Lost"), "missed": _("Missed"),
+        "interrupted": _("Interrupted"), "lost": _("Lost"), "missed": _("Missed"),
     }  # fmt: skip
     return known.get(status, status)
 
@@ -28,7 +28,6 @@ def explained(status: str) -> str:
         "timeout": _("It did not finish in its time. Raise run.timeout in workbench.toml, or give it fewer rows."),
         "died": _("Its kernel ended without a word, most often because memory ran out. Give it fewer rows and resume."),
         "interrupted": _("It was stopped from outside. Resume the run to go on from the finished steps."),
-        "cancelled": _("Somebody stopped it. Resume the run to go on from the finished steps."),
         "lost": _("The process that wrote it is gone. Resume the run to go on from the finished steps."),
         "missed": _("Its time passed while nothing could run it. Start it by hand if it is still wanted."),
         "skipped": _("It was not run, because a step it needs did not finish."),

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from planning.errors import PlanningError
+from planning.errors import PlanningError, did_you_mean
 from planning.runs import housekeeping, inputs, layout, registry
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -40,7 +43,11 @@ def check(root: Path | None = None) -> list[Row]:
         workspace = layout.workspace(root)
     except PlanningError as error:
         return [*rows, _row("workspace", WARN, str(error).split(". ")[0], "Make one: planning init DIR.")]
-    for one in (_settings, _folders, _databases, _schedules, _runs):
+    for one in (_settings, _folders, _runs):
+        rows += _safely(one.__name__.strip("_"), lambda one=one: one(workspace))
+    if any(row["name"] == "settings" and row["status"] == FAIL for row in rows):
+        return rows  # what follows reads them, and would say the same again
+    for one in (_databases, _schedules, _delivery):
         rows += _safely(one.__name__.strip("_"), lambda one=one: one(workspace))
     return rows
 
@@ -179,11 +186,12 @@ def _settings(root: Path) -> Iterator[Row]:
 
 
 def _folders(root: Path) -> Iterator[Row]:
-    for name in ("reports", "forecasts", "data"):
-        place = root / name
-        nearest = place if place.exists() else root
-        if not os.access(nearest, os.W_OK):
-            yield _row(name, FAIL, f"{place} may not be written", "Give write permission.")
+    names = ("reports", "forecasts", "plans", "data")
+    closed = [name for name in names if not os.access(root / name if (root / name).exists() else root, os.W_OK)]
+    for name in closed:
+        yield _row("permissions", FAIL, f"{root / name} may not be written", "Give write permission.")
+    if not closed:
+        yield _row("permissions", OK, f"{', '.join(names)} may be written")
     free = shutil.disk_usage(root).free / 1e6
     used = housekeeping.megabytes(layout.reports(root)) if layout.reports(root).is_dir() else 0.0
     fix = "" if free >= _FREE_MB else "Free space, or remove old runs: planning runs --prune --keep 30d."
@@ -196,9 +204,10 @@ def _databases(root: Path) -> Iterator[Row]:
     from planning.sources import read_table
 
     settings = config.load(root)
-    for name, source in settings.sources.items():
-        if source.database is None:
-            continue
+    asked = {name: source for name, source in settings.sources.items() if source.database is not None}
+    if not asked:
+        yield _row("databases", OK, "no source asks one")
+    for name in asked:
         try:
             rows = len(read_table(name, settings))
         except PlanningError as error:
@@ -216,10 +225,7 @@ def _schedules(root: Path) -> Iterator[Row]:
 
     settings = config.load(root)
     for schedule in schedules.of_settings(settings):
-        for alarm in schedule.spec.alarms:
-            from planning.runs.deliver import parse_alarm
-
-            parse_alarm(alarm)
+        yield from _alarms(schedule, layout.reports(root))
         events = Journal(layout.reports(root), schedule.name).events()
         if events:
             last = list(events.values())[-1]
@@ -227,6 +233,47 @@ def _schedules(root: Path) -> Iterator[Row]:
         else:
             fix = "Nothing calls 'planning schedule' yet: see planning schedule --export cron."
             yield _row(f"schedule {schedule.name}", WARN, "never looked at", fix)
+
+
+def _alarms(schedule: Any, reports: Path) -> Iterator[Row]:
+    """An alarm that can never go off is worse than none: its number must be one the flow leaves, its mail one sent."""
+    from planning.runs import deliver
+
+    spec = schedule.spec
+    names = [deliver.parse_alarm(alarm)[0] for alarm in spec.alarms]
+    if names and not {"alarm", "always"} & set(spec.deliver_when):
+        fix = 'Add "alarm" to deliver_when.'
+        yield _row(f"schedule {schedule.name}", WARN, "its alarms alone never send anything", fix)
+    last = next(registry.runs(reports, flow=spec.flow, status="ok"), None)
+    numbers = deliver.numbers_of(last) if names and last else {}
+    for name in names if numbers else ():
+        if name not in numbers:
+            fix = f"Write a number of the flow.{did_you_mean(name, numbers)} They are: {', '.join(numbers)}."
+            yield _row(f"schedule {schedule.name}", WARN, f"the last run of {spec.flow} left no number {name}", fix)
+
+
+def _delivery(root: Path) -> Iterator[Row]:
+    """Whether what schedules are to send could leave this machine."""
+    from planning import config
+
+    settings = config.load(root)
+    delivery, schedules = settings.delivery, settings.schedules.items()
+    mute = [name for name, spec in schedules if spec.deliver] if not delivery.smtp_host else []
+    for name in mute:
+        fix = "Set [delivery] smtp_host, or take deliver out."
+        yield _row(f"schedule {name}", WARN, "names recipients, and there is no mail server", fix)
+    if delivery.smtp_host:
+        place = f"{delivery.smtp_host}:{delivery.smtp_port}"
+        try:
+            socket.create_connection((delivery.smtp_host, delivery.smtp_port), timeout=5).close()
+            yield _row("mail", OK, f"{place} answers")
+        except OSError as error:
+            fix = "Check [delivery] smtp_host and smtp_port, and the network."
+            yield _row("mail", WARN, f"{place} does not answer ({error.strerror or error})", fix)
+    if delivery.urls and importlib.util.find_spec("apprise") is None:
+        yield _row("chat", WARN, "urls are set and apprise is not installed", "Install the extra 'notify'.")
+    if not (delivery.smtp_host or delivery.urls or mute):
+        yield _row("mail", OK, "nothing is sent: [delivery] names no mail server")
 
 
 def _runs(root: Path) -> Iterator[Row]:

@@ -7,7 +7,8 @@ rule of `alarms`):
     annual_targets.attainment fell 0.05      against the last good run of the flow; `rose` likewise
 
 What was sent, and what failed, stands in `delivery.json` of the run folder; a failed delivery is tried again by the
-next `planning schedule` and never changes what the run is.
+next `planning schedule` and never changes what the run is. Deliveries are written down before they are tried, and two
+processes never send at once: none is lost with a process that dies, none goes out twice because two looked.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from planning import files
 from planning.config import redact
-from planning.errors import ConfigError
+from planning.errors import ConfigError, did_you_mean
 from planning.runs import emit, registry
-from planning.runs.folder import utc_now
+from planning.runs.folder import Lock, lock_folder, utc_now
 
 RECORD = "delivery.json"
 ATTEMPTS = 3
@@ -49,18 +50,30 @@ def after_run(record: Mapping[str, Any], settings: Any, schedule: Any) -> list[d
 def reasons_for(
     record: Mapping[str, Any], before: Mapping[str, Any] | None, when: list[str], alarms: list[str]
 ) -> list[str]:
-    """Returns why a run is to be sent: `always`, `failure`, `change`, or the alarms that went off, in words."""
+    """Returns why a run is to be sent: `always`, `failure`, `change`, or the alarms that went off, in words.
+
+    An alarm on a number the run does not have goes off as well: a word written wrong must not be a silence. Whatever
+    a run is sent for, its alarms are told.
+    """
     numbers = numbers_of(record)
     earlier = numbers_of(before) if before is not None else {}
-    found = [alarm for alarm in map(parse_alarm, alarms) if "alarm" in when] if alarms else []
-    reasons = [text for text in (went_off(alarm, numbers, earlier) for alarm in found) if text]
+    told = [_told(text, numbers, earlier) for text in alarms]
+    told = [text for text in told if text]
+    reasons = list(told) if "alarm" in when else []
     if "failure" in when and record["status"] != "ok":
         reasons.append("failure")
     if "change" in when and before is not None and record["status"] == "ok" and numbers != earlier:
         reasons.append("change")
     if "always" in when:
         reasons.append("always")
-    return reasons
+    return [*told, *reasons] if reasons and "alarm" not in when else reasons
+
+
+def _told(text: str, numbers: Mapping[str, float], earlier: Mapping[str, float]) -> str:
+    alarm = parse_alarm(text)
+    if alarm[0] not in numbers:
+        return f"alarm '{text}' cannot be told: the run left no number {alarm[0]}.{did_you_mean(alarm[0], numbers)}"
+    return went_off(alarm, numbers, earlier)
 
 
 def parse_alarm(text: str) -> tuple[str, str, float]:
@@ -114,29 +127,43 @@ def send(folder: Path, settings: Any, recipients: list[str], reasons: list[str])
         rows.append(
             {"channel": f"chat {number}", "to": [], "reasons": reasons, "attempts": 0, "status": "waiting", "error": ""}
         )
-    for row in rows:
-        _try(row, folder, settings)
     if rows:
-        files.write_json(folder / RECORD, rows)
+        with _alone(folder.parent.parent, wait=True):
+            files.write_json(folder / RECORD, rows)
+            for row in rows:
+                _try(row, folder, settings)
+                files.write_json(folder / RECORD, rows)
     return rows
 
 
+@contextlib.contextmanager
+def _alone(reports: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Holds the right to send; tells whether it was free."""
+    lock = Lock(lock_folder(reports) / "delivery.lock")
+    taken = lock.take(wait=wait)
+    try:
+        yield taken
+    finally:
+        lock.release(remove=False)
+
+
 def retry(reports: Path, settings: Any, *, latest: int = 50) -> list[dict[str, Any]]:
-    """Tries failed deliveries of the latest runs again; returns the rows that were tried."""
+    """Tries failed and interrupted deliveries of the latest runs again; returns the rows that were tried."""
     import json
 
-    tried = []
-    for folder in registry.folders(reports)[:latest]:
-        path = folder / RECORD
-        if not path.is_file():
-            continue
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        open_rows = [row for row in rows if row["status"] == "failed" and row["attempts"] < MOST_ATTEMPTS]
-        for row in open_rows:
-            _try(row, folder, settings)
-        if open_rows:
-            files.write_json(path, rows)
-        tried += open_rows
+    tried: list[dict[str, Any]] = []
+    folders = [folder for folder in registry.folders(reports)[:latest] if (folder / RECORD).is_file()]
+    if not folders:
+        return tried
+    with _alone(reports) as free:
+        for folder in folders if free else ():  # whoever sends now does it
+            rows = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            open_rows = [row for row in rows if row["status"] != "sent" and row["attempts"] < MOST_ATTEMPTS]
+            for row in open_rows:
+                _try(row, folder, settings)
+            if open_rows:
+                files.write_json(folder / RECORD, rows)
+            tried += open_rows
     return tried
 
 

@@ -1,9 +1,10 @@
 """What differs between two runs: parameters, inputs, versions, and the numbers themselves.
 
-Tables are compared by key: the columns that are words, dates or whole numbers name a row, the others are its values.
-One row of `numbers` is one changed value:
+Tables are compared by key: the fewest columns of words, dates (or whole numbers, where those do not suffice) that name
+each row of both tables and find most of them again. A sentence beside the figures is no key, and the other columns of
+figures are the values. One row of `numbers` is one changed value:
 
-    notebook  table  key  column  before  after  change  relative
+    notebook  table  key  column  before  after  change  relative  size
 
 Plain rows instead of a frame: the comparison is made after each run, and the runner does without pandas.
 """
@@ -11,8 +12,9 @@ Plain rows instead of a frame: the comparison is made after each run, and the ru
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ from planning.runs import emit, registry
 
 Row = dict[str, Any]
 _EQUAL = 1e-9
+_FIGURES = ("double", "float", "halffloat", "decimal", "int", "uint")
+_FEW = 5
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what differs between two runs' records: `parameters`, `inputs`, `versions`, `steps` and `numbers`.
 
     The first four map a name to (before, after); `numbers` is a list of rows with the keys of the module's picture, the
-    biggest relative changes first; a row that is in one run only has None for the other value.
+    biggest changes first; a row that is in one run only has None for the other value.
     """
     return {
         "before": before["id"],
@@ -78,7 +82,11 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, t
 
 
 def numbers(before: Path, after: Path) -> list[Row]:
-    """Returns every number that differs between the results of two run folders, the biggest relative change first."""
+    """Returns every number that differs between the results of two run folders, the biggest changes first.
+
+    How big a change is (`size`) is told against the usual size of its column, the root of the mean square of both
+    runs: a growth of 0.1 % that becomes 3 % has moved by 5 000 % of itself and is not news. Rows of one run only last.
+    """
     changes: list[Row] = []
     for name in _notebooks(before, after):
         old, new = (emit.read_manifest(folder / "results" / name) or {} for folder in (before, after))
@@ -90,7 +98,7 @@ def numbers(before: Path, after: Path) -> list[Row]:
             sides = ((before, old), (after, new))
             read = [_table(folder / "results" / name, manifest, table) for folder, manifest in sides]
             changes += _table_changes(name, table, *read)
-    return sorted(changes, key=lambda row: -math.inf if row["relative"] is None else -abs(row["relative"]))
+    return sorted(changes, key=lambda row: (row["change"] is None, -row["size"]))
 
 
 def _notebooks(before: Path, after: Path) -> list[str]:
@@ -119,12 +127,36 @@ def _table_changes(notebook: str, name: str, old: Any, new: Any) -> list[Row]:
     present = [side for side in (old, new) if side is not None]
     if not present:
         return []
-    keys = [field.name for field in present[-1].schema if str(field.type) not in ("double", "float", "halffloat")]
-    if len(keys) > 1:
-        keys = [key for key in keys if str(present[-1].schema.field(key).type) != "bool"]
-    if any(key not in side.column_names for key in keys for side in present):
-        keys = []
+    keys = _keys(present)
     return _changes(notebook, name, *({} if side is None else dict(_values(side, keys)) for side in (old, new)))
+
+
+def _keys(tables: list[Any]) -> list[str]:
+    """Returns the columns that name a row, in their order; none where the rows can only be counted."""
+    names = [name for name in tables[-1].column_names if all(name in table.column_names for table in tables)]
+    kinds = {name: str(tables[-1].schema.field(name).type) for name in names}
+    words = [name for name in names if not kinds[name].startswith((*_FIGURES, "bool"))]
+    whole = [name for name in names if kinds[name].startswith(("int", "uint"))]
+    best, found = None, -1
+    for chosen in [*_choices(words), *([*words, *whole[: n + 1]] for n in range(len(whole)))]:
+        rows = [list(zip(*(table.column(name).to_pylist() for name in chosen))) for table in tables]
+        named = [set(side) for side in rows]
+        if any(len(side) < len(listed) for side, listed in zip(named, rows)):
+            continue
+        again = len(set.intersection(*named))
+        if again > found:
+            best, found = chosen, again
+        if again == max(map(len, rows)) or set(chosen) & set(whole):
+            break
+    return list(best) if best is not None else words
+
+
+def _choices(words: list[str]) -> list[list[str]]:
+    """Columns from the left first, since keys stand there; then, of a few columns, any of them."""
+    from_left = [words[:n] for n in range(1, len(words) + 1)]
+    some = itertools.chain.from_iterable(itertools.combinations(words, n) for n in range(1, len(words)))
+    others = [list(one) for one in some] if len(words) <= _FEW else []
+    return from_left + [one for one in others if one not in from_left]
 
 
 def _values(table: Any, keys: list[str]) -> Iterator[tuple[tuple[str, str], float | None]]:
@@ -135,7 +167,7 @@ def _values(table: Any, keys: list[str]) -> Iterator[tuple[tuple[str, str], floa
         again[name] = again.get(name, 0) + 1
         names.append(name if again[name] == 1 else f"{name} #{again[name]}")
     for field in table.schema:
-        if field.name not in keys and str(field.type).startswith(("double", "float", "halffloat", "int", "uint")):
+        if field.name not in keys and str(field.type).startswith(_FIGURES):
             for name, value in zip(names, table.column(field.name).to_pylist(), strict=True):
                 yield (name, field.name), _number(value)
 
@@ -154,7 +186,7 @@ def _changes(
     notebook: str, table: str, old: Mapping[tuple[str, str], float | None], new: Mapping[tuple[str, str], float | None]
 ) -> list[Row]:
     """Returns what differs, beyond the last digits, and by how much."""
-    rows = []
+    rows, usual = [], _usual([*old.items(), *new.items()])
     for key, column in dict.fromkeys([*old, *new]):
         before, after = old.get((key, column)), new.get((key, column))
         both = before is not None and after is not None
@@ -165,5 +197,14 @@ def _changes(
         rows.append({
             "notebook": notebook, "table": table, "key": key, "column": column, "before": before, "after": after,
             "change": change, "relative": relative,
+            "size": abs((after or 0.0) - (before or 0.0)) / (usual[column] or 1.0),
         })  # fmt: skip
     return rows
+
+
+def _usual(values: Iterable[tuple[tuple[str, str], float | None]]) -> dict[str, float]:
+    """Returns the usual size of each column's figures."""
+    found: dict[str, list[float]] = {}
+    for (_key, column), value in values:
+        found.setdefault(column, []).append(value or 0.0)
+    return {column: math.sqrt(math.fsum(x * x for x in known) / len(known)) for column, known in found.items()}

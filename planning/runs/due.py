@@ -6,7 +6,8 @@ What happened to each slot stands in `reports/.schedules/<name>.jsonl`, one line
 
 Status: running, ok, failed (and the other ends of a run), missed (too late, or left out by catch_up), skipped (the
 schedule's own earlier run was still going), lost (the process died in it). A slot is written down before its run
-starts, so it is never run twice.
+starts, so it is never run twice. Whatever became of a slot that was to run, there is a run folder that says so, and it
+is delivered: also where the run was refused before it began, or died.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from planning.runs import launch, layout, schedules
+from planning.runs import launch, layout, refused, registry, runner, schedules
 from planning.runs.folder import Lock, lock_folder
 from planning.runs.schedules import UTC, Schedule
 
@@ -107,7 +108,10 @@ def _run_schedule(
     mine = lock.take()
     try:
         with journal.deciding():
+            dead = [slot for slot, e in journal.events().items() if mine and e["status"] == "running"]
             happened, wanted = _decide(journal, schedule, now, mine)
+        for slot in dead:
+            happened.append(_settle(root, settings, schedule, journal, from_text(slot), now, deliver))
         for slot in wanted:
             happened.append(_run_slot(root, settings, schedule, journal, slot, now, start, deliver))
         return happened
@@ -124,12 +128,6 @@ def _decide(
     if not events:
         journal.write(now, "begun", now, note="the schedule was first seen")
         return [], []
-    if mine:
-        for event in events.values():
-            if event["status"] == "running":
-                happened.append(
-                    journal.write(from_text(event["slot"]), "lost", now, note="the process of this run died")
-                )
     due = schedule.between(from_text(max(events)), now)
     if not mine:
         note = "the earlier run of this schedule was still going"
@@ -156,10 +154,37 @@ def _run_slot(
             extra={"slot": utc_text(slot)},
         )  # fmt: skip
     except Exception as error:  # a wrong parameter, a full disk: the schedule goes on with its next slot
-        return journal.write(slot, "failed", now, note=" ".join(str(error).split()))
-    event = journal.write(slot, record["status"], now, run=record["id"])
+        found = refused.record(root, settings, schedule, utc_text(slot), "failed", str(error))
+        event = journal.write(slot, "failed", now, run=found.get("id", ""), note=" ".join(str(error).split()))
+        return _sent(event, found, settings, schedule, deliver)
+    return _sent(journal.write(slot, record["status"], now, run=record["id"]), record, settings, schedule, deliver)
+
+
+def _settle(
+    root: Path, settings: Any, schedule: Schedule, journal: Journal, slot: dt.datetime, now: dt.datetime,
+    deliver: Callable[..., Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Writes down what became of a slot whose process died, from the run it left, and delivers that run."""
+    reports, text, mine = layout.reports(root), utc_text(slot), f"schedule:{schedule.name}"
+    runner.revive(reports)
+    left = (r for r in registry.runs(reports) if r.get("slot") == text and r.get("trigger") == mine)
+    found = next(left, None) or refused.record(
+        root, settings, schedule, text, "lost", "The process of this schedule ended before its run began."
+    )
+    status = found.get("status", "lost")
+    event = journal.write(slot, status, now, run=found.get("id", ""), note="the process of this run died")
+    if found and (Path(found["folder"]) / "delivery.json").is_file():
+        return event
+    return _sent(event, found, settings, schedule, deliver)
+
+
+def _sent(
+    event: dict[str, Any], record: dict[str, Any], settings: Any, schedule: Schedule, deliver: Callable[..., Any]
+) -> dict[str, Any]:
+    """Delivers a run; what goes wrong with it is a note on the event and changes nothing else."""
     try:
-        deliver(record, settings, schedule)
+        if record:
+            deliver(record, settings, schedule)
     except Exception as error:
         from planning.config import redact
 

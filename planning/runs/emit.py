@@ -2,6 +2,7 @@
 
 ```
 results/<notebook>/manifest.json     titles, sentences, numbers, order of the sections, hashes
+                   kept.json         versions it made current outside of its results, such as a plan's
                    tables/<name>.parquet, .csv      charts/<name>.wide.svg, .narrow.svg, the first .png
                    objects/<name>/                  files/<name>
 ```
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "manifest.json"
+KEPT = "kept.json"
 FORMATS = (
     "money", "percent", "number", "integer", "date", "month", "text", "ratio", "probability", "significant",
 )  # fmt: skip
@@ -83,7 +85,9 @@ class Results:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / MANIFEST).unlink(missing_ok=True)
+        (self.folder / KEPT).unlink(missing_ok=True)
         self._used: set[str] = set()
+        self._kept: dict[str, str] = {}
         self.manifest: dict[str, Any] = {
             "notebook": notebook,
             "language": language,
@@ -250,6 +254,14 @@ class Results:
         row = {"reason": _required(reason, "the reason"), "rows": int(rows), "share": plain(share), "done": done}
         self.manifest["left_out"].append(row)
         return Shown(f"<p>{html.escape(reason)}: {row['rows']}</p>", f"{reason}: {row['rows']}")
+
+    def keeps(self, folder: str, version: str) -> None:
+        """Writes down which version of a folder of the workspace this notebook made the current one.
+
+        Beside the manifest: equal results under another version are equal for those that use them.
+        """
+        self._kept[folder] = version
+        files.write_json(self.folder / KEPT, self._kept)
 
     def save(self, name: str, value: Any) -> Shown:
         """Keeps an object of the package (it has `.save(folder)` and `.load(folder)`) for later notebooks."""

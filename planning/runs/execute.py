@@ -4,12 +4,13 @@ papermill's own metadata says `completed` after a kernel was killed or a cell ra
 notebook ends itself with `sys.exit(0)`. So the status here comes from the exception, from the reason we stopped it for,
 and from whether the notebook reached `step.finish()`:
 
-    ok failed timeout died cancelled interrupted
+    ok failed timeout died interrupted
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -76,8 +77,11 @@ class Job:
         self.timeout, self.cell_timeout, self.on_cell = timeout, cell_timeout, on_cell
         self.client: Client | None = None
         self.reason: str | None = None
+        self.by = ""
         self.cell: int | None = None
         self.logged = 0
+        # What the kernel's process writes outside of cells: warnings of libraries, the last words of a crash.
+        self.noise, self.noisy = log.with_suffix(".kernel.log"), False
         self._cell_started = 0.0
         self._done = threading.Event()
 
@@ -91,8 +95,11 @@ class Job:
             outcome = self._attempt()
         self._done.set()
         watch.join()
+        self.bound_noise()
         _close_loop()
         outcome.seconds = round(time.monotonic() - started, 3)
+        if self.noisy:
+            outcome.warnings.append(f"{self.noise.name} was cut at {NOTEBOOK_OUTPUT / 1e6:g} MB")
         if self.client is not None:
             outcome.warnings += self.client.cut
             outcome.cpu_seconds = round(self.client.cpu_seconds, 3)
@@ -101,7 +108,7 @@ class Job:
     def _attempt(self) -> Outcome:
         try:
             if self.reason:
-                return Outcome(self.reason, error={"message": _REASONS[self.reason]})
+                return Outcome(self.reason, error={"message": self._why()})
             notebook = papermill.execute_notebook(
                 self.notebook,
                 self.output,
@@ -125,8 +132,15 @@ class Job:
     def _stopped(self) -> Outcome | None:
         if self.reason is None:
             return None
-        limit = self.cell_timeout if self.reason == "timeout" and self._cell_was_late else self.timeout
-        return Outcome(self.reason, error=self._cause(self.reason, _REASONS[self.reason].format(limit=limit)))
+        return Outcome(self.reason, error=self._cause(self.reason, self._why()))
+
+    def _why(self) -> str:
+        cell = self.reason == "timeout" and self._cell_was_late
+        option = "cell-timeout" if cell else "timeout"
+        return _REASONS[self.reason or ""].format(
+            what="the cell" if cell else "the notebook", limit=self.cell_timeout if cell else self.timeout,
+            option=option, key=option.replace("-", "_"), by=f" by {self.by}" if self.by else "",
+        )  # fmt: skip
 
     def _unexpected(self, error: Exception) -> Outcome:
         dead = isinstance(error, RuntimeError) and "Kernel died" in str(error)
@@ -174,6 +188,7 @@ class Job:
     def _watch(self, started: float) -> None:
         while not self._done.wait(0.2):
             now = time.monotonic()
+            self.bound_noise()
             self._cell_was_late = bool(
                 self.cell_timeout and self.cell is not None and now - self._cell_started > self.cell_timeout
             )
@@ -181,9 +196,21 @@ class Job:
                 self.stop("timeout")
                 return
 
-    def stop(self, reason: str) -> None:
-        """Stops the notebook for `reason` (timeout, cancelled, interrupted): asks the kernel first, then ends it."""
-        self.reason = self.reason or reason
+    def bound_noise(self) -> None:
+        """Cuts what the kernel's process has written past its share, as a program it started may without end."""
+        with contextlib.suppress(OSError):
+            if self.noise.stat().st_size > NOTEBOOK_OUTPUT:
+                os.truncate(self.noise, NOTEBOOK_OUTPUT)
+                self.noisy = True
+
+    def stop(self, reason: str, by: str = "") -> None:
+        """Stops the notebook for `reason` (timeout, interrupted): asks the kernel first, then ends it.
+
+        by: what asked for it, in the words of `stopped_by`.
+        """
+        self.reason, self.by = self.reason or reason, self.by or by
+        if self.client is not None:
+            self.client.know_family()
         self._signal(signal.SIGINT)
         threading.Thread(target=self._insist, daemon=True).start()
 
@@ -200,9 +227,11 @@ class Job:
 
 _OUT_OF_MEMORY = ", as the system does when memory runs out"
 _REASONS = {
-    "timeout": "ran longer than {limit:g} seconds and was stopped. Raise --timeout, or make the notebook faster.",
-    "cancelled": "was cancelled.",
-    "interrupted": "was interrupted by a signal to the runner.",
+    "timeout": (
+        "{what} ran longer than {limit:g} seconds and was stopped. Raise --{option} (in workbench.toml: [run] {key}), "
+        "or make it faster."
+    ),
+    "interrupted": "was interrupted{by}.",
 }
 
 
@@ -234,6 +263,7 @@ class Client(PapermillNotebookClient):
         self.exit_code: int | None = None
         self.kernel_pid: int | None = None
         self.cpu_seconds = 0.0
+        self.family: set[Any] = set()
         self._kept = 0
         self._in_cell = 0
         cells = enumerate(self.nb.cells)
@@ -254,9 +284,14 @@ class Client(PapermillNotebookClient):
         try:
             super()._cleanup_kernel()
         finally:
-            processes.end_all(self.kernel_pid, self.job.environment)
+            processes.end_all(self.kernel_pid, self.job.environment, self.family)
+
+    def know_family(self) -> None:
+        """Notes which processes the kernel has below it, to end them whatever becomes of it."""
+        self.family |= processes.family(self.kernel_pid)
 
     def _measure(self) -> None:
+        self.know_family()
         process = getattr(self.km.provisioner, "process", None) if self.km else None
         self.exit_code = process.poll() if process is not None else None
         self.cpu_seconds = processes.cpu_seconds(self.kernel_pid)
@@ -266,23 +301,35 @@ class Client(PapermillNotebookClient):
         self.job.started_cell(cell_index, len(self.nb.cells))
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
-        """Keeps an output, unless the cell or the notebook has written more than its share."""
-        size = _size(msg)
+        """Keeps an output, or its first part where the cell or the notebook has written its share."""
+        if msg["msg_type"] == "stream":
+            self._log(msg["content"]["text"])
+        if msg["msg_type"] == "error":
+            return super().output(outs, msg, display_id, cell_index)
+        size, room = _size(msg), min(CELL_OUTPUT - self._in_cell, NOTEBOOK_OUTPUT - self._kept)
         self._in_cell += size
-        if msg["msg_type"] == "stream" and self.job.logged + size <= NOTEBOOK_OUTPUT:
-            self.job.logged += size
-            self.job.stream.write(msg["content"]["text"])
-            self.job.stream.flush()
-        if msg["msg_type"] != "error" and self._in_cell > CELL_OUTPUT:
-            self._cut(f"output of cell {self.source_cell(cell_index)} was cut at {CELL_OUTPUT / 1e6:g} MB")
-            return None
-        self._kept += size
-        if msg["msg_type"] != "error" and self._kept > NOTEBOOK_OUTPUT:
-            self._cut(f"output of the notebook was cut at {NOTEBOOK_OUTPUT / 1e6:g} MB")
-            return None
+        self._kept += max(0, min(size, room))
+        if size > room:
+            self._cut(cell_index)
+            if msg["msg_type"] != "stream" or room <= 0:
+                return None
+            msg["content"]["text"] = msg["content"]["text"][:room]
         return super().output(outs, msg, display_id, cell_index)
 
-    def _cut(self, text: str) -> None:
+    def _log(self, text: str) -> None:
+        """Writes what a cell prints into the live log, as far as its share goes."""
+        text = text[: NOTEBOOK_OUTPUT - self.job.logged]
+        if text:
+            self.job.logged += len(text)
+            self.job.stream.write(text)
+            self.job.stream.flush()
+
+    def _cut(self, cell_index: int) -> None:
+        whole = self._in_cell <= CELL_OUTPUT
+        what, limit = (
+            ("the notebook", NOTEBOOK_OUTPUT) if whole else (f"cell {self.source_cell(cell_index)}", CELL_OUTPUT)
+        )
+        text = f"output of {what} was cut at {limit / 1e6:g} MB"
         if text not in self.cut:
             self.cut.append(text)
 
@@ -295,7 +342,8 @@ def _size(msg: dict[str, Any]) -> int:
     content = msg["content"]
     if msg["msg_type"] == "stream":
         return len(content["text"])
-    return sum(len(value) for value in content.get("data", {}).values() if isinstance(value, str))
+    values = content.get("data", {}).values()
+    return sum(len(value if isinstance(value, str) else json.dumps(value)) for value in values)
 
 
 class Engine(NBClientEngine):
@@ -304,8 +352,8 @@ class Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, job: Job, **_options: Any) -> Any:
         save, last = nb_man.save, time.monotonic()
-        # What the kernel's process writes outside of cells: warnings of libraries, the last words of a crash.
-        noise = job.log.with_suffix(".kernel.log")
+        noise = job.noise
+        noise.unlink(missing_ok=True)  # of an earlier attempt
 
         def sometimes(**options: Any) -> None:
             nonlocal last
@@ -324,7 +372,7 @@ class Engine(NBClientEngine):
                 shutdown_kernel="immediate",
                 resources={"metadata": {"path": str(job.notebook.parent)}},
             )
-            with noise.open("w") as stream:
+            with noise.open("a") as stream:  # appending: the file may be cut while it is written
                 environment = {**os.environ, **job.kernel.limits, **job.environment}
                 return job.client.execute(env=environment, stdout=stream, stderr=stream)
         finally:

@@ -120,8 +120,8 @@ def _github(found: list[Schedule], root: Path, planning: str) -> dict[str, str]:
         lines = "".join(f'    - cron: "{line}"\n' for line in utc_crons(schedule))
         texts[f".github/workflows/planning-{schedule.name}.yml"] = (
             f"# {schedule.explain()}\n# GitHub's clock is UTC: one line for each offset of the zone over the\n"
-            "# year; run-due runs a slot once, whichever line comes first. Reports must be kept between runs (a\n"
-            "# cache or a branch).\n"
+            "# year; run-due runs a slot once, whichever line comes first. GitHub often starts minutes late: keep\n"
+            "# catch_up at latest. Reports must be kept between runs (a cache or a branch).\n"
             f"name: planning {schedule.name}\non:\n  schedule:\n{lines}  workflow_dispatch: {{}}\n"
             "jobs:\n  run:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n"
             "      - run: make setup\n"
@@ -137,16 +137,19 @@ def utc_crons(schedule: Schedule) -> list[str]:
     offsets = {(year + dt.timedelta(days=n)).astimezone(schedule.zone).utcoffset() for n in range(365)}
     if offsets == {dt.timedelta(0)}:
         return [schedule.cron]
-    lines = []
+    lines: dict[str, None] = {}
     for offset in sorted(offsets, reverse=True):
-        minutes = int(offset.total_seconds() // 60)
-        if minutes % 60 or not hour.isdigit():
-            return [f"{minute} * * * *"]  # every hour: run-due knows which one is meant
-        shifted = int(hour) - minutes // 60
+        ahead = int(offset.total_seconds() // 60)
+        if not (hour.isdigit() and minute.isdigit()):  # every hour: run-due knows which one is meant
+            utc = sorted({(m - ahead) % 60 for m in _values(minute, 0, 60, {})})
+            lines[f"{minute if ahead % 60 == 0 else ','.join(map(str, utc))} * * * *"] = None
+            continue
+        shifted = 60 * int(hour) + int(minute) - ahead
         # A time that moves to the day before or after is asked for on every day; run-due knows which one is meant.
-        same_day = 0 <= shifted < 24
-        lines.append(f"{minute} {shifted % 24} {day if same_day else '*'} {month} {weekday if same_day else '*'}")
-    return lines
+        same = 0 <= shifted < 24 * 60
+        clock = f"{shifted % 60} {shifted // 60 % 24}"
+        lines[f"{clock} {day if same else '*'} {month if same else '*'} {weekday if same else '*'}"] = None
+    return list(lines)
 
 
 def _dagster(found: list[Schedule], root: Path, planning: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ beside them, `each-<id>.html`, lists them all.
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 
 from planning.errors import UsageError, did_you_mean
 from planning.runs import layout, plan, progress, runner
+from planning.runs.folder import lock_folder
 
 MOST_VALUES = 1000
 
@@ -67,7 +67,7 @@ def run_each(
     show: progress.Silent | None = None,
     engine: str = "local",
 ) -> dict[str, Any]:
-    """Makes one run a value; returns {group, name, page, runs: [records in the order of `values`]}.
+    """Makes one run a value; returns {group, name, page, runs: [records in the order of `values`], not_run: [values]}.
 
     engine: "local", or "dask://HOST:PORT" for a cluster whose workers see the workspace. All values are checked before
     the first run starts.
@@ -81,10 +81,11 @@ def run_each(
         records = _local(root, settings, plans, extras, options, show)
     else:
         records = _on_dask(engine, root, target, [{**(given or {}), name: value} for value in values], extras, options)
+    not_run = [value for value, record in zip(values, records) if record is None]
     records = [record for record in records if record is not None]
     page = _index(layout.reports(root), plans[0].flow, group, name, records)
     runner.update_gallery(layout.reports(root))
-    return {"group": group, "name": name, "page": str(page), "runs": records}
+    return {"group": group, "name": name, "page": str(page), "runs": records, "not_run": not_run}
 
 
 def _local(
@@ -116,7 +117,7 @@ def _local(
         return record
 
     def halt(number: int, _frame: Any) -> None:
-        reason.append("cancelled" if number == signal.SIGINT else "interrupted")
+        reason.append(runner.stopped_by(number))
         stop.set()
         for running in list(active.values()):
             running.stop(reason[0])
@@ -137,7 +138,10 @@ def _on_dask(
     engine: str, root: Path, target: str, given: Sequence[dict[str, Any]], extras: Sequence[dict[str, Any]],
     options: runner.Options,
 ) -> list[dict[str, Any] | None]:  # fmt: skip
-    """Runs on a Dask cluster, through joblib as all parallel work of the package does."""
+    """Runs on a Dask cluster, through joblib as all parallel work of the package does.
+
+    A signal to this process reaches the workers by a file in the workspace, which they see: they end what they run.
+    """
     scheme, _sep, address = engine.partition("://")
     if scheme != "dask" or ":" not in address:
         raise UsageError(f"--engine {engine}: write local or dask://HOST:PORT.")
@@ -150,22 +154,49 @@ def _on_dask(
         raise UsageError(
             f"--engine {engine}: no Dask scheduler answers there ({error}). Start one, or use local."
         ) from None
-    with client, joblib.parallel_config("dask", client=client):
-        work = joblib.Parallel()
-        return work(
-            joblib.delayed(_on_worker)(str(root), target, one, extra, options) for one, extra in zip(given, extras)
-        )
+    mark = lock_folder(layout.reports(root)) / f"{extras[0]['each']['group']}.stop"
+    try:
+        with (
+            client,
+            joblib.parallel_config("dask", client=client),
+            runner.signals(lambda number, _frame: mark.write_text(runner.stopped_by(number))),
+        ):
+            work = joblib.Parallel()
+            return work(
+                joblib.delayed(_on_worker)(str(root), target, one, extra, options, str(mark))
+                for one, extra in zip(given, extras)
+            )
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def _on_worker(
-    root: str, target: str, given: dict[str, Any], extra: dict[str, Any], options: runner.Options
-) -> dict[str, Any]:
+    root: str, target: str, given: dict[str, Any], extra: dict[str, Any], options: runner.Options, mark: str
+) -> dict[str, Any] | None:
     from planning import config
 
+    stop = Path(mark)
+    if stop.exists():
+        return None
     settings = config.load(root)
     planned = plan.make(Path(root), settings, target, given)
     own = replace(options, jobs=1, extra=extra, gallery=False)
-    return runner.Running(Path(root), settings, planned, own, progress.Silent()).execute()
+    running = runner.Running(Path(root), settings, planned, own, progress.Silent())
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            if stop.exists():
+                running.stop(stop.read_text() or "a signal")
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        return running.execute()
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _index(reports: Path, flow: str, group: str, name: str, records: Sequence[dict[str, Any]]) -> Path:

@@ -16,6 +16,8 @@ from planning import files
 from planning.errors import UsageError
 from planning.runs import layout, registry
 
+RESERVE, RESERVED = ".reserve", 256_000
+
 
 def utc_now() -> str:
     """Returns the time now as run.json holds it: UTC, seconds with milliseconds."""
@@ -29,12 +31,12 @@ class Lock:
         self.path = path
         self._fd: int | None = None
 
-    def take(self) -> bool:
-        """Takes the lock if nobody has it; tells whether it did."""
+    def take(self, *, wait: bool = False) -> bool:
+        """Takes the lock if nobody has it, or waits for it; tells whether it did."""
         # O_CLOEXEC is Python's default: a kernel or a zygote started meanwhile does not inherit the lock.
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(fd)
             return False
@@ -93,6 +95,7 @@ class RunFolder:
         try:
             (self.path / "logs").mkdir(parents=True)
             (self.path / "results").mkdir()
+            (self.path / RESERVE).write_bytes(bytes(RESERVED))
             self.save()
         except OSError as error:
             self._lock.release()
@@ -109,9 +112,26 @@ class RunFolder:
     def finish(self) -> Path:
         """Renames the folder to its final name and frees the lock; returns the final path."""
         shutil.rmtree(self.path / ".context", ignore_errors=True)
+        (self.path / RESERVE).unlink(missing_ok=True)
         os.replace(self.path, self.final)
         self._lock.release()
         return self.final
+
+    def give_up(self, message: str) -> Path | None:
+        """Ends the run as failed where it can no longer be written; returns its final path.
+
+        What was held in reserve for this makes room for the last words. Without even that the run is abandoned.
+        """
+        (self.path / RESERVE).unlink(missing_ok=True)
+        for step in self.record["steps"]:
+            step["status"] = {"running": "failed", "waiting": "skipped"}.get(step["status"], step["status"])
+        self.record.update(status="failed", finished=utc_now(), error={"message": message})
+        try:
+            self.save()
+            return self.finish()
+        except (OSError, UsageError):
+            self.abandon()
+            return None
 
     def abandon(self) -> None:
         """Frees the lock without finishing: what is there is found and marked by the next command."""
@@ -133,10 +153,22 @@ def sweep(reports: Path) -> list[Path]:
             continue
         try:
             if folder.is_dir():
+                _end_processes(folder)
                 swept += _bury(folder, run_id)
         finally:
             lock.release()
     return swept
+
+
+def _end_processes(folder: Path) -> None:
+    """Ends what the notebooks of a dead run had started: its runner is no longer there to do it."""
+    from planning.runs import processes
+
+    context = f"{folder.resolve()}{os.sep}"
+    processes.end_marked(lambda mark: mark.startswith(context))
+
+
+_LOST = "The process of this run ended without a word (killed, or the machine stopped)."
 
 
 def _bury(folder: Path, run_id: str) -> list[Path]:
@@ -148,7 +180,7 @@ def _bury(folder: Path, run_id: str) -> list[Path]:
     record["finished"] = record["finished"] or utc_now()
     if record["status"] == "running":
         record["status"] = "lost"
-        record["error"] = {"message": "The process of this run ended without a word (killed, or the machine stopped)."}
+        record["error"] = {"message": _LOST}
         for step in record["steps"]:
             step["status"] = {"running": "lost", "waiting": "skipped"}.get(step["status"], step["status"])
     files.write_json(folder / registry.RECORD, record)
@@ -156,6 +188,7 @@ def _bury(folder: Path, run_id: str) -> list[Path]:
         with contextlib.suppress(OSError):
             shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
     shutil.rmtree(folder / ".context", ignore_errors=True)
+    (folder / RESERVE).unlink(missing_ok=True)
     final = folder.with_name(run_id)
     os.replace(folder, final)
     return [final]

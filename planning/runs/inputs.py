@@ -65,14 +65,15 @@ class Inputs:
 
     def of(self, declared: Declaration) -> dict[str, dict[str, Any]]:
         """Returns name → {path, sha256} of the configured tables and the files a notebook declares."""
-        found = {name: self._table(name) for name in (*declared.tables, *declared.optional)}
+        found = {name: self.table(name) for name in (*declared.tables, *declared.optional)}
         found |= {name: self._file(name) for name in declared.files}
         policy = self.settings.plan.policy
         if policy:
             found["policy"] = self._file(policy)
         return {name: entry for name, entry in found.items() if entry is not None}
 
-    def _table(self, name: str) -> dict[str, Any] | None:
+    def table(self, name: str) -> dict[str, Any] | None:
+        """Returns {path, sha256} of a configured table; None where it is not configured."""
         if name not in self._known:
             source = self.settings.sources.get(name)
             self._known[name] = None if source is None else self._source(name, source)

@@ -54,7 +54,7 @@ def start(
     options = runner.Options(
         jobs=jobs or settings.run.jobs,
         timeout=timeout or settings.run.timeout,
-        cell_timeout=cell_timeout,
+        cell_timeout=cell_timeout or settings.run.cell_timeout or None,
         force=force,
         trigger=trigger,
         extra=dict(extra or {}),
@@ -74,8 +74,8 @@ def start_each(
     settings = config.load(workspace / layout.CONFIG)
     name, values = fanout.values_of(workspace, settings, target, each)
     options = runner.Options(
-        jobs=jobs or settings.run.jobs, timeout=timeout or settings.run.timeout, cell_timeout=cell_timeout, force=force,
-        trigger="fan-out",
+        jobs=jobs or settings.run.jobs, timeout=timeout or settings.run.timeout,
+        cell_timeout=cell_timeout or settings.run.cell_timeout or None, force=force, trigger="fan-out",
     )  # fmt: skip
     return fanout.run_each(
         workspace, settings, target, name, values, given=given, options=options, show=show, engine=engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Iterable
 
 import psutil
 
@@ -27,18 +28,33 @@ def cpu_seconds(pid: int | None) -> float:
     return total
 
 
-def end_all(kernel: int | None, environment: dict[str, str]) -> None:
-    """Ends what is left of a step: the kernel's process group, and whatever carries the step's mark in its environment.
+def family(kernel: int | None) -> set[psutil.Process]:
+    """Returns the living processes below a kernel; those whose parent ended count too, where `keep_children` ran."""
+    with contextlib.suppress(psutil.Error):
+        return set(psutil.Process(kernel).children(recursive=True)) if kernel is not None else set()
+    return set()
 
-    A process that left the group (a daemon, a server started by a cell) still carries the mark it was born with.
+
+def end_all(kernel: int | None, environment: dict[str, str], known: Iterable[psutil.Process] = ()) -> None:
+    """Ends what is left of a step: the kernel's process group, those of its family, whatever carries the step's mark.
+
+    A process that left the group (a daemon, a server started by a cell) still carries the mark it was born with in its
+    environment; one that was given another environment is of the family (`known`).
     """
     if kernel is not None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(kernel, signal.SIGKILL)
+    for process in known:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     mark = environment.get(CONTEXT)
-    if not mark:
-        return
+    if mark:
+        end_marked(lambda found: found == mark)
+
+
+def end_marked(ours: Callable[[str], bool]) -> None:
+    """Ends every process whose mark, the path of its step's context, is one of `ours`."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(CONTEXT) == mark:
+            if process.pid != os.getpid() and ours(process.environ().get(CONTEXT, "")):
                 process.kill()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
-from planning.runs import registry
+from planning import files
+from planning.errors import PlanningError
+from planning.runs import emit, registry
 from planning.runs.inputs import content_sha256
 
 
@@ -17,25 +21,27 @@ class Earlier:
     def __init__(self, reports: Path):
         self._reports = reports
         self._by_key: dict[str, list[tuple[Path, dict[str, Any]]]] | None = None
+        self._mutex = threading.Lock()
 
     def _find(self, key: str) -> list[tuple[Path, dict[str, Any]]]:
-        if self._by_key is None:
-            self._by_key = {}
-            for record in registry.runs(self._reports):
-                for step in record["steps"]:
-                    if step.get("key") and step["status"] in registry.GOOD:
-                        self._by_key.setdefault(step["key"], []).append((Path(record["folder"]), step))
-        return self._by_key.get(key, [])
+        with self._mutex:  # two steps ask at once: the second must not find a list that is half read
+            if self._by_key is None:
+                self._by_key = {}
+                for record in registry.runs(self._reports):
+                    for step in record["steps"]:
+                        if step.get("key") and step["status"] in registry.GOOD:
+                            self._by_key.setdefault(step["key"], []).append((Path(record["folder"]), step))
+            return self._by_key.get(key, [])
 
     def take(self, key: str | None, into: Path) -> dict[str, Any] | None:
         """Puts the results of the latest step with this key into a run folder; returns that step's row, or None.
 
-        A step whose files no longer match their hash is not taken.
+        A step whose files no longer match their hash is not taken, nor one whose plan another run has replaced.
         """
         for folder, step in self._find(key) if key else []:
             name = step["notebook"]
             results = folder / "results" / name
-            if content_sha256(results) != step.get("results_sha256"):
+            if content_sha256(results) != step.get("results_sha256") or not _stands(self._reports.parent, results):
                 continue
             target = into / "results" / name
             shutil.rmtree(target, ignore_errors=True)
@@ -45,6 +51,19 @@ class Earlier:
                     _link(str(folder / file), str(into / file))
             return {**step, "run_id": step.get("reused_from") or folder.name}
         return None
+
+
+def _stands(root: Path, results: Path) -> bool:
+    """Tells whether what a step left outside its results (a plan's version) is current, or was changed by a person."""
+    path = results / emit.KEPT
+    for folder, version in json.loads(path.read_text("utf-8")).items() if path.is_file() else ():
+        try:
+            current, content = files.read_version(root / folder)
+        except (OSError, PlanningError):
+            return False
+        if current != version and content.get("cause") == results.name:
+            return False
+    return True
 
 
 def _link(source: str, target: str) -> str:

@@ -2,7 +2,7 @@
 
 The runner is one process; its threads each drive one kernel, and kernels are processes of their own. The main thread
 only waits, so that Ctrl-C and SIGTERM are heard at once: kernels and everything notebooks started are ended, and the
-run is recorded as cancelled or interrupted.
+run is recorded as interrupted, with what did it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from planning.runs.step import CONTEXT
 
 # Importing everything once costs about as much as two notebooks spend on their own imports.
 WORTH_WARMING = 2
-RANK = ("cancelled", "interrupted", "timeout", "died", "failed")
+RANK = ("interrupted", "timeout", "died", "failed")
 
 
 @dataclass
@@ -74,6 +74,11 @@ def signals(handler: Callable[..., None]) -> Iterator[None]:
     finally:
         for number, previous in old.items():
             signal.signal(number, previous)
+
+
+def stopped_by(number: int) -> str:
+    """Returns what a signal to the runner is called: "Ctrl-C (SIGINT)", "SIGTERM"."""
+    return "Ctrl-C (SIGINT)" if number == signal.SIGINT else signal.Signals(number).name
 
 
 def make_pages(folder: Path) -> str:
@@ -135,26 +140,35 @@ class Running:
         self.kernels: Any = options.kernels
         self.jobs: dict[str, Any] = {}
         self.reason: str | None = None
+        self.by = ""
         self.stopped = threading.Event()
         self.mutex, self.kernel_mutex = threading.Lock(), threading.Lock()
 
     def execute(self) -> dict[str, Any]:
         self.show.begin(self.plan.flow, self.folder.run_id, len(self.steps))
         try:
-            with signals(lambda number, _frame: self.stop("cancelled" if number == signal.SIGINT else "interrupted")):
+            with signals(lambda number, _frame: self.stop(stopped_by(number))):
                 self._all_steps()
             return self._close()
-        except OSError as error:
-            self.folder.abandon()
+        except (OSError, UsageError) as error:  # steps keep their own errors: this one is of the folder
+            told = error if isinstance(error, OSError) else error.__cause__
+            cause = (told.strerror if isinstance(told, OSError) else "") or str(error)
+            self._give_up(f"the run could not be written: {cause}")
             raise UsageError(
-                f"{self.folder.path}: could not be written ({error.strerror or error}). Nothing finished is lost; "
-                "free space or check the disk, then run again."
+                f"{self.folder.final}: could not be written ({cause}). Nothing finished is lost; free space or check "
+                "the disk, then run again."
             ) from error
         except BaseException:  # the folder stays as it is; the next command marks it lost
             self.folder.abandon()
             raise
         finally:
             self.show.end()
+
+    def _give_up(self, message: str) -> None:
+        final = self.folder.give_up(message)
+        if final is not None:
+            make_pages(final)
+            update_gallery(layout.reports(self.root))
 
     def _all_steps(self) -> None:
         left = {step.notebook: step for step in self.plan.steps}
@@ -300,7 +314,7 @@ class Running:
         )  # fmt: skip
         with self.mutex:
             self.jobs[name] = job
-            job.reason = self.reason
+            job.reason, job.by = self.reason, self.by
         try:
             return job.run()
         finally:
@@ -370,14 +384,14 @@ class Running:
 
     # ------------------------------------------------------------------ the end
 
-    def stop(self, reason: str) -> None:
-        """Stops the run for `reason` (cancelled, interrupted): no new step starts, the running ones are ended."""
+    def stop(self, by: str) -> None:
+        """Interrupts the run: no new step starts, the running ones are ended; `by` says what asked for it."""
         with self.mutex:
-            self.reason = self.reason or reason
+            self.reason, self.by = "interrupted", self.by or by
             self.stopped.set()
             jobs = list(self.jobs.values())
         for job in jobs:
-            job.stop(reason)
+            job.stop("interrupted", by)
 
     def _close(self) -> dict[str, Any]:
         record = self.folder.record

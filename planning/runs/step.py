@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from planning.tables.canonical import Checked
 
 CONTEXT = "PLANNING_STEP"
+_SET_CHILD_SUBREAPER = 36
 
 
 def begin(
@@ -52,9 +53,20 @@ def begin(
     seed: the seed of all its random numbers, recorded with the run.
     """
     context = _context(notebook)
+    if not context.get("by_hand"):
+        _keep_children()
     step = Step(names, context, tables=tables, optional=optional, files=files, seed=seed)
     step._results = {**(optional_results or {}), **(results or {})}
     return step
+
+
+def _keep_children() -> None:
+    """Lets processes whose own parent ends become children of this kernel (Linux), so that the run can end them."""
+    import contextlib
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _context(notebook: str) -> dict[str, Any]:
@@ -295,6 +307,13 @@ class Step:
     def save(self, name: str, value: Any) -> emit.Shown:
         """Keeps an object (with `.save(folder)` and `.load(folder)`) for later notebooks."""
         return self._out.save(name, value)
+
+    def keeps(self, folder: Path, version: str) -> None:
+        """Says which version this notebook made the current one of a folder outside its results, such as plans/2027.
+
+        The step is reused only while that version, or one a person made, is still the current one.
+        """
+        self._out.keeps(folder.relative_to(self.root).as_posix(), version)
 
     def file(self, name: str, writer: Callable[[Path], Any]) -> emit.Shown:
         """Keeps a file to download: `writer(path)` writes it."""

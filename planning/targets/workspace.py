@@ -104,7 +104,9 @@ def keep_version(step: Any, plan: Plan) -> Version:
     """Writes the plan into the workspace's `plans/<year>` as a version and returns it; the parent is the one before."""
     folder = Path(step.root) / "plans" / str(plan.target.year)
     folder.mkdir(parents=True, exist_ok=True)
-    return keep(folder, plan, cause="annual_targets")
+    version = keep(folder, plan, cause=step.notebook)
+    step.keeps(folder, version.plan_id)
+    return version
 
 
 def keep(folder: Path, plan: Plan, *, cause: str) -> Version:

@@ -7,6 +7,7 @@ says for the plan's target exactly what the page says.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ class Budget:
 
     def __init__(self, latest: Latest):
         from planning.budget import fit_response
-        from planning.budget.regional import bounds_of, outcome_of
+        from planning.budget.regional import bounds_of, outcome_of, periods_a_year
         from planning.sources import read_table
 
         settings = latest.settings()
@@ -165,6 +166,7 @@ class Budget:
         )  # fmt: skip
         self.bounds, self.fixed = bounds_of(table("spend_lines"), self.response)
         self.current = float(self.response.cells["current"].sum())
+        self.periods = periods_a_year(self.response)
 
     def ask(self, change: float, move_limit: float) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Returns the split (region, line, current, allocated, verdict) and summary of a total changed by a share."""
@@ -177,22 +179,24 @@ class Budget:
         return found.table, found.summary
 
 
-def budget_sentence(table: pd.DataFrame, summary: dict[str, Any], change: float, currency: str) -> str:
-    """Says what the best split of a budget brings per period against today's."""
-    moved = float((table["allocated"] - table["current"]).abs().sum()) / 2
+def budget_sentence(
+    table: pd.DataFrame, summary: dict[str, Any], change: float, currency: str, periods: float = 1.0
+) -> str:
+    """Says what the best split of a budget brings against today's; `periods` of the table make its year."""
+    moved = periods * float((table["allocated"] - table["current"]).abs().sum()) / 2
     if round(100 * change) == 0:
-        text = _("With today's budget of {total} a period, moving {moved} brings {gain} more margin a period.")
+        text = _("With today's budget of {total} a year, moving {moved} brings {gain} more margin a year.")
     elif change > 0:
         text = _(
-            "With {share} more budget, {total} a period, moving {moved} brings {gain} more margin than today's split."
+            "With {share} more budget, {total} a year, moving {moved} brings {gain} margin a year over today's split."
         )
     else:
         text = _(
-            "With {share} less budget, {total} a period, moving {moved} brings {gain} more margin than today's split."
+            "With {share} less budget, {total} a year, moving {moved} brings {gain} margin a year over today's split."
         )
     return text.format(
-        share=percent(abs(change)), total=money(float(table["allocated"].sum()), currency),
-        moved=money(moved, currency), gain=money(float(summary["expected_gain"]), currency),
+        share=percent(abs(change)), total=money(periods * float(table["allocated"].sum()), currency),
+        moved=money(moved, currency), gain=money(periods * float(summary["expected_gain"]), currency),
     )  # fmt: skip
 
 
@@ -204,6 +208,12 @@ def lever_sentence(levers: pd.DataFrame, lever: str, share: float) -> str:
         deals=number(share * row["deals"]), lever=lever, wins=number(share * row["expected_wins"]),
         lo=number(share * row["lo90"]), hi=number(share * row["hi90"]),
     )  # fmt: skip
+
+
+def free_name(root: Path, prefix: str) -> str:
+    """Returns the first of prefix-1, prefix-2, ... that no kept scenario has: one panel must not write over another."""
+    taken = {path.stem for path in (root / "scenarios").glob("*.toml")}
+    return next(name for n in itertools.count(1) if (name := f"{prefix}-{n}") not in taken)
 
 
 def write_scenario(root: Path, name: str, flow: str, parameters: dict[str, Any]) -> Path:

@@ -10,7 +10,7 @@ from planning import config, language
 from planning.errors import PlanningError
 from planning.language import _
 from planning.reports import record, words
-from planning.runs import emit, layout, registry
+from planning.runs import emit, inputs, layout, registry
 from planning.runs.due import Journal
 from planning.whatif import links
 
@@ -48,6 +48,11 @@ def next_steps(root: Path, settings: Any, run: dict[str, Any] | None) -> list[st
             command="<code>planning run annual_plan</code>", cell='<code>whatif.launch("annual_plan")</code>'
         ))  # fmt: skip
         return lines
+    changed = [name for name in _changed(root, settings, run) if name not in missing]
+    if changed:
+        lines.append(_("Plan again, the data have changed since ({changed}): {command}.").format(
+            changed=html.escape(language.listing(changed)), command=f"<code>planning run {run['flow']}</code>"
+        ))  # fmt: skip
     if run["status"] != "ok":
         error = run.get("error") or {}
         cause = html.escape(f"{error.get('notebook', '')}: {error.get('message', '')}".strip(": "))
@@ -61,6 +66,14 @@ def next_steps(root: Path, settings: Any, run: dict[str, Any] | None) -> list[st
     if any(journal.events() for journal in journals):
         lines.append(_("See what ran on its own: {command}.").format(command="<code>planning schedule list</code>"))
     return lines
+
+
+def _changed(root: Path, settings: Any, run: dict[str, Any]) -> list[str]:
+    """Returns the tables read from files whose content is not what the run read; a query is not asked again here."""
+    of_files = {name for name, source in settings.sources.items() if source.path}
+    now = inputs.Inputs(root, settings)
+    known = {name: entry["sha256"] for name, entry in run.get("inputs", {}).items() if name in of_files}
+    return [name for name, sha256 in known.items() if now.table(name)["sha256"] != sha256]
 
 
 def _page(run: dict[str, Any], page: str, text: str) -> str:

@@ -20,6 +20,7 @@ from planning.whatif import answers, links
 
 _WIDE = widgets.Layout(width="560px")
 _STYLE = {"description_width": "220px"}
+_LINK = "color:#1b5e9b;text-decoration:underline"
 _SAID, _WRONG = "font-size:18px;line-height:1.4;max-width:44em", "color:#b4530a"
 
 
@@ -48,9 +49,13 @@ def _list(label: str, options: list[str]) -> Any:
 
 
 def _panel(
-    inputs: list[Any], say: Callable[[], str], root: Path, flow: str = "", chosen: Callable[[], dict[str, Any]] = dict
-) -> Any:
-    """Inputs above a sentence that is said again whenever one of them changes; below, keep and run (of `flow`)."""
+    inputs: list[Any], say: Callable[[], str], root: Path, flow: str = "", chosen: Callable[[], dict[str, Any]] = dict,
+    *, name: str = "",
+) -> Any:  # fmt: skip
+    """Inputs above a sentence that is said again whenever one of them changes; below, keep and run (of `flow`).
+
+    name: what a kept scenario is called, before its number.
+    """
     spoken = widgets.HTML()
     speak = _speaking()
 
@@ -64,11 +69,11 @@ def _panel(
     for one in inputs:
         one.observe(tell, names="value")
     tell()
-    return widgets.VBox([*inputs, spoken, *([_keeper(flow, chosen, root)] if flow else [])])
+    return widgets.VBox([*inputs, spoken, *([_keeper(flow, chosen, root, name)] if flow else [])])
 
 
-def _keeper(flow: str, chosen: Callable[[], dict[str, Any]], root: Path) -> Any:
-    name = widgets.Text(value=f"{flow}-1", description=_("Name"), style=_STYLE, layout=_WIDE)
+def _keeper(flow: str, chosen: Callable[[], dict[str, Any]], root: Path, prefix: str) -> Any:
+    name = widgets.Text(value=answers.free_name(root, prefix), description=_("Name"), style=_STYLE, layout=_WIDE)
     keep, start = (
         widgets.Button(description=text, layout=widgets.Layout(width="auto"))
         for text in (_("Keep as a scenario"), _("Run {flow} with it").format(flow=flow))
@@ -117,16 +122,22 @@ def _target(latest: answers.Latest) -> Any:
     low, high = (round(outlook.amount(p) / 1e6, 1) for p in (0.99, 0.01))
     label = _("Target, {currency} million").format(currency=latest.currency)
     amount = _slider(label, outlook.target / 1e6, low, high, 0.1, ".1f")
+    at_first = amount.value
+
+    def asked() -> float:
+        """The plan's own total, exactly, until the slider is moved: its steps are coarser than a total."""
+        return outlook.target if amount.value == at_first else amount.value * 1e6
+
     chance = _slider(_("Chance of the stretch goal"), 0.25, 0.02, 0.98, 0.01, ".0%")
 
     def say() -> str:
-        first = answers.target_sentence(outlook, amount.value * 1e6, latest.currency)
+        first = answers.target_sentence(outlook, asked(), latest.currency)
         return first + " " + answers.stretch_sentence(outlook, chance.value, latest.currency)
 
     def chosen() -> dict[str, Any]:
-        return {"annual_targets.amount": round(amount.value * 1e6)}
+        return {"annual_targets.amount": round(asked(), 2)}
 
-    return _panel([amount, chance], say, latest.root, "annual_plan", chosen)
+    return _panel([amount, chance], say, latest.root, "annual_plan", chosen, name="target")
 
 
 def budget(root: Path | None = None) -> Any:
@@ -143,12 +154,12 @@ def _budget(latest: answers.Latest) -> Any:
 
     def say() -> str:
         table, summary = fitted.ask(change.value, limit.value)
-        return answers.budget_sentence(table, summary, change.value, latest.currency)
+        return answers.budget_sentence(table, summary, change.value, latest.currency, fitted.periods)
 
     def chosen() -> dict[str, Any]:
         return {"regional_budget.change": round(change.value, 4), "regional_budget.move_limit": round(limit.value, 4)}
 
-    return _panel([change, limit], say, latest.root, "annual_plan", chosen)
+    return _panel([change, limit], say, latest.root, "annual_plan", chosen, name="budget")
 
 
 def shock(root: Path | None = None) -> Any:
@@ -171,7 +182,8 @@ def _shock(latest: answers.Latest) -> Any:
 
     def named() -> str:
         moved = language.signed(change.value, formatter=language.percent)
-        return f"{language.listing(list(places().values())) or everything} {moved}"
+        where_said = language.listing(list(places().values())) or _("All sales")
+        return f"{where_said} {moved}"
 
     def say() -> str:
         event = answers.Event(named(), tuple(places().items()), start.value, change.value, sure.value)
@@ -181,7 +193,7 @@ def _shock(latest: answers.Latest) -> Any:
         return {"event": named(), **dict.fromkeys(where, ""), **places(), "start": f"{start.value:%Y-%m-%d}",
                 "percent": round(100 * change.value, 2), "sure": round(sure.value, 2)}  # fmt: skip
 
-    return _panel([*where.values(), start, change, sure], say, latest.root, "replan", chosen)
+    return _panel([*where.values(), start, change, sure], say, latest.root, "replan", chosen, name="shock")
 
 
 def lever(root: Path | None = None) -> Any:
@@ -245,8 +257,11 @@ def launch(
 
 def _finish(shown: Shown, record: dict[str, Any]) -> None:
     shown.bar.value = 1.0
+    good = record["status"] == "ok"
     text = html.escape(_("Open its page"))
-    page = f'<a href="{links.of_run(record)}" target="_blank">{text}</a>'
-    causes = html.escape((record["error"] or {}).get("message", ""))
-    style = "" if record["status"] == "ok" else f' style="{_WRONG}"'
-    shown.line.value = f"<p{style}>{html.escape(words.state(record['status']))}. {causes} {page}</p>"
+    page = record["steps"][0]["page"] if len(record["steps"]) == 1 else "index.html"
+    link = f'<a href="{links.of_run(record, page)}" target="_blank" style="{_LINK}">{text}</a>'
+    answers_given = [step["answer"] for step in record["steps"] if step["answer"]]
+    said = answers_given[-1:] if good else [(record["error"] or {}).get("message", "")]
+    told = html.escape(". ".join([words.state(record["status"]), *filter(None, said)]))
+    shown.line.value = f'<p style="{"" if good else _WRONG}">{told}</p><p>{link}</p>'

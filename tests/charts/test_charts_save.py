@@ -169,6 +169,9 @@ def test_long_names_are_broken_once_and_cut():
     lines = style.wrap("A very long name of a product line that nobody can read at once in a chart", 150).split("\n")
     assert len(lines) == 2 and lines[1].endswith("…")
     assert all(style.text_width(line) <= 150 for line in lines)
+    assert style.wrap("account lost，South, Valves, OEM", 210) == "account lost，South, Valves,\nOEM"
+    assert style.wrap("限制：供应，Central, Sensors, OEM，Export", 210).split("\n")[1][0] not in "，、：M"
+    assert style.wrap("a word of 12\u202fm stays with its unit in a line", 110).split("\n")[0].endswith("12\u202fm")
     assert style.wrap("一个非常长的产品线名称需要分成两行显示", 130).count("\n") == 1
 
 

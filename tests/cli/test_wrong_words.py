@@ -25,6 +25,8 @@ def _said(capsys, monkeypatch, *words):
         (["schedule", "nxt"], "Did you mean 'next'?"),
         (["lab", "--port", "99999"], "99999 is not in the range"),
         (["run"], "Missing argument 'FLOW_OR_NOTEBOOK'. See 'planning run --help'."),
+        (["run", "annual_plan", "--engine", "dask://localhost:1"], "--engine is for --each"),
+        (["runs", "--status", "missed"], "See 'planning schedule history'"),
         (["runs", "--status", "faild"], "Did you mean 'failed'?"),
         (["runs", "--flow", "anual_plan"], "Did you mean 'annual_plan'?"),
     ],

@@ -32,6 +32,27 @@ def test_the_headline_says_what_moved(tmp_path, made, rows, headline):
     assert "<b>Pumps" not in text
 
 
+def test_a_key_number_is_told_as_its_pages_write_it(tmp_path, made):
+    """A chance that falls from 55 % to 29 % moved by 26 points; a share of a share would say 47 %."""
+    later, earlier = made.make_run(tmp_path), made.make_run(tmp_path, "20270107T061204Z-4be19e")
+    for folder, text in ((earlier, "55 %"), (later, "29 %")):
+        path = folder / "results" / "plan_summary" / "manifest.json"
+        manifest = json.loads(path.read_text())
+        manifest["numbers"] = [{"name": "target", "label": "Chance", "value": 0.5, "text": text}]
+        path.write_text(json.dumps(manifest))
+    text = compare.render_diff(later, found([TARGET])).read_text(encoding="utf-8")
+    assert "<h1>1 key number moved, most of all Chance: from 55 % to 29 %</h1>" in text
+
+
+def test_the_figures_that_moved_most_are_open_and_the_rest_is_folded(tmp_path, made):
+    rows = [(*CELL[:2], f"Row {i}", *CELL[3:]) for i in range(15)]
+    text = compare.render_diff(made.make_run(tmp_path), found([*rows, NEW])).read_text(encoding="utf-8")
+    open_part, folded = text.split("<details", 1)
+    assert "Row 0" in open_part and "Row 11" in open_part and "Row 12" not in open_part
+    assert "All figures that moved (15 rows)" in folded and "Row 14" in folded
+    assert "West" in folded and "Rows that are in one run only" in folded
+
+
 def test_what_differs_on_the_way_in_is_listed(tmp_path, made):
     changes = {"parameters": {"a.year": (2026, 2027)}, "inputs": {"sales": ("abc", None)}}
     text = compare.render_diff(made.make_run(tmp_path), found([TARGET], **changes)).read_text(encoding="utf-8")

@@ -102,6 +102,49 @@ def test_the_trend_of_a_key_number(tmp_path):
     assert (heights[2] - heights[3]) / (heights[0] - heights[1]) == pytest.approx((16 - 9) / (4 - 1), rel=0.01)
 
 
+def test_runs_of_other_parameters_are_another_line(tmp_path):
+    """Two regions week by week: a line each, in the gallery and on the page of trends; a single third is left out."""
+    for i in range(1, 5):
+        for j, region in enumerate(("North", "South")):
+            given = {"region": region}
+            make(tmp_path, "a", f"2027010{i}T00000{j}Z-00000{j}", value=10.0 * j + i, given=given)
+    make(tmp_path, "a", "20270105T000000Z-000009", value=99.0, given={"region": "West"})
+    (tmp_path / "a" / "each-20270104T000000Z-00000a.html").write_text("")
+    text = gallery.update(tmp_path).read_text(encoding="utf-8")
+    assert "Number over the last 4 runs" in text and "Number over the last 5 runs" not in text
+    assert 'href="a/each-20270104T000000Z-00000a.html">A, 4 Jan 2027 00:00' in text
+    text = (tmp_path / "a" / "trends.html").read_text(encoding="utf-8")
+    assert re.findall(r'group-name">([^<]+)<', text) == ["region = North, 4 runs", "region = South, 4 runs"]
+    assert re.findall(r"Lowest ([\d.]+), highest ([\d.]+)\.", text) == [("1.0", "4.0"), ("11.0", "14.0")]
+    assert "1 run is left out: no other has its parameters." in text
+
+
+def test_runs_that_share_their_parameters_with_no_other_make_one_line(tmp_path):
+    for i in range(1, 5):
+        make(tmp_path, "a", f"2027010{i}T000000Z-00000{i}", value=float(i), given={"n": i})
+    gallery.update(tmp_path)
+    text = (tmp_path / "a" / "trends.html").read_text(encoding="utf-8")
+    assert "Lowest 1.0, highest 4.0." in text and "left out" not in text
+
+
+def test_numbers_that_never_moved_are_one_list(tmp_path):
+    for i in range(1, 4):
+        make(tmp_path, "a", f"2027010{i}T000000Z-00000{i}", value=5.0)
+    gallery.update(tmp_path)
+    text = (tmp_path / "a" / "trends.html").read_text(encoding="utf-8")
+    assert "1 key number did not move" in text and "<polyline" not in text and ">5.0<" in text
+
+
+def test_a_fan_out_that_a_later_one_put_right_needs_nobody(tmp_path):
+    for i, status in ((1, "failed"), (2, "ok")):
+        folder = make(tmp_path, "a", f"2027010{i}T000000Z-00000{i}", status, given={"region": "North"})
+        record = json.loads((folder / "run.json").read_text())
+        each = {"group": f"each-2027010{i}T000000Z-0000ff", "name": "region", "value": "North"}
+        (folder / "run.json").write_text(json.dumps(record | {"each": each}))
+    text = gallery.update(tmp_path).read_text(encoding="utf-8")
+    assert "No run needs a person" in text and ">region = North<" in text and "each-2027" not in text
+
+
 def test_a_sparkline_ends_at_its_own_run(tmp_path):
     for i in range(1, 20):
         make(tmp_path, "a", f"202701{i:02d}T000000Z-0000{i:02d}", value=float(i % 3))

@@ -125,7 +125,7 @@ def test_a_chinese_run_has_chinese_words_around_its_results(finished):
     assert "What we cannot tell" not in text
 
 
-@pytest.mark.parametrize("status", ["timeout", "died", "interrupted", "lost", "cancelled", "skipped"])
+@pytest.mark.parametrize("status", ["timeout", "died", "interrupted", "lost", "skipped"])
 def test_a_step_without_a_word_still_says_what_its_status_means(tmp_path, status):
     folder = tmp_path / "flow" / "20270101T000000Z-aaaaaa"
     folder.mkdir(parents=True)

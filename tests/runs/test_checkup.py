@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from click.testing import CliRunner
@@ -24,11 +25,44 @@ def test_doctor_rows_are_whole_and_a_wrong_setting_fails(workspace, monkeypatch)
     workspace.configure('[schedules.s]\nflow = "f"\ncron = "0 7 * * *"\n[flows.f]\nsteps = ["a"]\n')
     rows = checkup.check()
     names = {row["name"] for row in rows}
-    assert {"python", "packages", "fonts", "clock", "settings", "disk", "runs", "schedule s"} <= names
+    assert {"python", "packages", "fonts", "clock", "settings", "permissions", "disk", "runs", "databases"} <= names
+    assert {"schedule s", "mail"} <= names
     assert all(row["fix"] for row in rows if row["status"] != "ok")
     (workspace.root / "workbench.toml").write_text("[compny]\nname = 1\n")
     bad = [row for row in checkup.check() if row["status"] == "fail"]
-    assert any("compny" in row["found"] for row in bad)
+    assert len(bad) == 1 and "compny" in bad[0]["found"], "said once"
+
+
+def _found(status: str = "warn") -> str:
+    return "\n".join(f"{row['found']} {row['fix']}" for row in checkup.check() if row["status"] == status)
+
+
+def test_doctor_tells_alarms_and_mails_that_would_never_come(workspace, cli, monkeypatch):
+    monkeypatch.setattr(checkup, "_kernels", lambda: iter([]))
+    workspace.notebook("first", 'step.number("chance", 0.5, label="Chance", text="50 %")')
+    assert cli("run", "first").exit_code == 0
+    schedule = '[schedules.s]\nflow = "first"\ncron = "0 7 * * *"\nalarms = ["first.chanse < 1"]\n'
+    workspace.configure(schedule + 'deliver_when = ["failure"]\ndeliver = ["a@b.c"]\n')
+    found = _found()
+    assert "its alarms alone never send anything" in found and "there is no mail server" in found
+    assert "left no number first.chanse" in found and "Did you mean 'first.chance'?" in found
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        port = one.getsockname()[1]
+        mail = f'[delivery]\nsmtp_host = "127.0.0.1"\nsmtp_port = {port}\n'
+        workspace.configure(schedule.replace("chanse", "chance") + mail)
+        assert f"127.0.0.1:{port} answers" in _found("ok") and "alarms" not in _found()
+    assert "does not answer" in _found()
+
+
+def test_doctor_asks_each_database_and_names_what_may_not_be_written(workspace, monkeypatch):
+    monkeypatch.setattr(checkup, "_kernels", lambda: iter([]))
+    workspace.configure('[sources.sales]\nquery = "SELECT 1"\ndatabase = "sqlite:///nowhere/x.db"\n')
+    assert "Check address, login and network." in _found("fail")
+    monkeypatch.setattr(checkup.os, "access", lambda place, _mode: "plans" not in str(place))
+    (workspace.root / "plans").mkdir()
+    assert "plans may not be written Give write permission." in _found("fail")
 
 
 def test_a_check_that_breaks_is_a_row(monkeypatch):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import email
 import email.policy
 import http.server
 import json
+import re
 import socket
 import threading
 from pathlib import Path
@@ -16,8 +18,9 @@ from aiosmtpd.controller import Controller
 
 from planning import config
 from planning.errors import ConfigError
-from planning.runs import deliver, launch
+from planning.runs import deliver, due, folder, launch
 
+REPO = Path(__file__).resolve().parents[2]
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010806000000")
 ANSWER = """import pandas as pd
 step.answer("We can commit to 5 & <b>no more</b>", "A lede.")
@@ -171,6 +174,59 @@ def test_change_and_alarm_look_at_the_last_good_run(workspace, quick, no_pages):
     fell = deliver.reasons_for({**now}, {**earlier}, ["alarm"], ["first.n < 6"])
     assert fell and fell[0].startswith("first.n is")
     assert deliver.reasons_for(now, earlier, ["failure"], ["first.n < 6"]) == []
+    both = deliver.reasons_for(now, earlier, ["always"], ["first.n < 6"])
+    assert both == [fell[0], "always"], "a run that is sent anyway tells its alarms"
+    wrong = deliver.reasons_for(now, earlier, ["alarm"], ["first.nn < 6"])
+    assert len(wrong) == 1 and "cannot be told" in wrong[0] and "Did you mean 'first.n'?" in wrong[0]
+
+
+def test_a_delivery_is_written_down_first_and_one_process_sends_at_a_time(workspace, inbox, quick, no_pages):
+    """What died with its process is sent by the next command; two commands at once send one mail."""
+    record = launch.start("answer")
+    settings = config.load(workspace.root)
+    path = Path(record["folder"], "delivery.json")
+    row = {"channel": "mail", "to": ["a@b.c"], "reasons": [], "attempts": 0, "status": "waiting", "error": ""}
+    path.write_text(json.dumps([row]))
+    lock = folder.Lock(folder.lock_folder(workspace.reports) / "delivery.lock")
+    assert lock.take()
+    assert deliver.retry(workspace.reports, settings) == [] and inbox.mails == []
+    lock.release(remove=False)
+    both = [threading.Thread(target=deliver.retry, args=(workspace.reports, settings)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len(inbox.mails) == 1 and json.loads(path.read_text())[0]["status"] == "sent"
+
+
+def test_a_scheduled_run_that_is_refused_or_dies_before_it_begins_is_mailed_too(workspace, inbox, quick):
+    text = (workspace.root / "workbench.toml").read_text()
+    (workspace.root / "workbench.toml").write_text(
+        text + '[flows.f]\nsteps = ["answer"]\n[schedules.s]\nflow = "f"\ncron = "0 * * * *"\n'
+        'parameters = { languge = "zh" }\ndeliver_when = ["failure"]\n'
+    )
+    settings, start = config.load(workspace.root), dt.datetime(2026, 11, 4, 5, 30, tzinfo=dt.UTC)
+    due.run_due(workspace.root, settings, now=start)
+    events = due.run_due(workspace.root, settings, now=start.replace(hour=6, minute=0))
+    assert [event["status"] for event in events] == ["failed"]
+    due.Journal(workspace.reports, "s").write(start.replace(hour=7, minute=0), "running", start)
+    events = due.run_due(workspace.root, settings, now=start.replace(hour=7, minute=1))
+    assert [event["status"] for event in events] == ["lost"]
+    said = [_parts(mail)["text/plain"].get_content() for mail in inbox.mails]
+    assert "Did you mean 'language'?" in said[0] and "ended before its run began" in said[1]
+    assert [mail["Subject"] for mail in inbox.mails] == [
+        "Test: This run did not finish: Failed", "Test: This run did not finish: Lost",
+    ]  # fmt: skip
+    assert [p.get_filename() for p in inbox.mails[0].iter_attachments()] == ["index.html"]
+
+
+def test_the_alarms_of_settings_and_guide_name_numbers_that_exist():
+    text = (REPO / "workbench.toml").read_text() + (REPO / "docs" / "runs.md").read_text()
+    named = set(re.findall(r'"(\w+)\.(\w+) (?:fell|rose|[<>])', text))
+    source = (REPO / "planning" / "reports" / "targets_page.py").read_text()
+    assert named
+    for notebook, number in named:
+        assert notebook == "annual_targets" and f'"{number}"' in source, number
 
 
 def test_a_chat_service_gets_the_headline(workspace, quick, no_pages, monkeypatch):

@@ -91,8 +91,28 @@ def test_output_is_bounded_and_said(job, monkeypatch):
     outcome = one.run()
     assert outcome.status == "ok"
     assert outcome.warnings == ["output of cell 3 was cut at 0.2 MB"]
-    assert one.output.stat().st_size < 500_000 and "after" in one.output.read_text()
-    assert one.log.stat().st_size <= execute.NOTEBOOK_OUTPUT + 200_000
+    kept = json.loads(one.output.read_text())["cells"]
+    assert [sum(len(text) for out in cell["outputs"] for text in out["text"]) for cell in kept[-2:]] == [200_000, 6]
+    assert one.log.stat().st_size <= execute.NOTEBOOK_OUTPUT
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import subprocess\nsubprocess.run('yes 0123456789 | head -c 9000000', shell=True)",
+        "import os\nfor _ in range(90):\n    os.write(2, b'x' * 100_000)",
+        "from IPython.display import JSON, display\nfor _ in range(9):\n    display(JSON({'a': ['x' * 100] * 9000}))",
+    ],
+    ids=["a program", "a file descriptor", "structured"],
+)
+def test_output_that_passes_by_python_is_bounded_too(job, monkeypatch, cell):
+    monkeypatch.setattr(execute, "CELL_OUTPUT", 200_000)
+    monkeypatch.setattr(execute, "NOTEBOOK_OUTPUT", 500_000)
+    one = job(cell)
+    outcome = one.run()
+    assert outcome.status == "ok" and any("was cut at" in warning for warning in outcome.warnings)
+    assert sum(p.stat().st_size for p in (one.output, one.log, one.noise) if p.exists()) < 1_300_000
+    assert "after" in one.output.read_text()
 
 
 def test_nothing_the_notebook_started_lives_on(job, tmp_path, alive):
@@ -101,21 +121,36 @@ def test_nothing_the_notebook_started_lives_on(job, tmp_path, alive):
         "import subprocess, sys\n"
         "sleeper = [sys.executable, '-S', '-c', 'import time; time.sleep(600)']\n"
         "started = [subprocess.Popen(sleeper), subprocess.Popen(sleeper, start_new_session=True)]\n"
+        "started += [subprocess.Popen(sleeper, start_new_session=True, env={})]\n"
         f"open({str(pids)!r}, 'w').write(' '.join(str(p.pid) for p in started))"
     )
     assert job(cell).run().status == "ok"
     deadline = time.monotonic() + 5
     left = [int(pid) for pid in pids.read_text().split()]
-    assert len(left) == 2
+    assert len(left) == 3
     while any(map(alive, left)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(alive, left))
 
 
+def test_a_daemon_without_parent_and_environment_is_ended_as_well(workspace, tmp_path, quick, no_pages, alive):
+    from planning.runs import launch
+
+    kept = tmp_path / "pid"
+    shell = f"env -i setsid /bin/sleep 600 > /dev/null 2>&1 & echo $! > {kept}"
+    workspace.notebook("first", f"import subprocess\nsubprocess.run({shell!r}, shell=True)")
+    assert launch.start("first")["status"] == "ok"
+    pid, deadline = int(kept.read_text()), time.monotonic() + 5
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
 def test_a_job_stopped_before_it_began_never_starts_a_kernel(job):
     one = job("print(1)")
-    one.stop("cancelled")
-    assert one.run().status == "cancelled"
+    one.stop("interrupted", "SIGTERM")
+    outcome = one.run()
+    assert (outcome.status, outcome.error["message"]) == ("interrupted", "was interrupted by SIGTERM.")
     assert one.client is None
 
 
@@ -124,7 +159,8 @@ def test_a_job_stopped_before_it_began_never_starts_a_kernel(job):
 
 def _start(workspace, *, kernel: str = "cold") -> subprocess.Popen:
     workspace.configure(f'[run]\nkernel = "{kernel}"\n')
-    workspace.notebook("slow", "import time\nprint('sleeping', flush=True)\ntime.sleep(120)")
+    child = "import subprocess\nprint(subprocess.Popen(['/bin/sleep', '600'], start_new_session=True).pid)\n"
+    workspace.notebook("slow", child + "import time\nprint('sleeping', flush=True)\ntime.sleep(120)")
     return subprocess.Popen(
         [*PLANNING, "run", "slow"], cwd=workspace.root, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, start_new_session=True,
@@ -147,8 +183,8 @@ def _kernel_of(workspace, runner: subprocess.Popen) -> int:
     raise AssertionError("the notebook did not start")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, "cancelled"), (signal.SIGTERM, "interrupted")])
-def test_a_signal_to_the_runner_ends_the_kernel_and_is_recorded(workspace, number, status, alive):
+@pytest.mark.parametrize(("number", "by"), [(signal.SIGINT, "Ctrl-C (SIGINT)"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_to_the_runner_ends_the_kernel_and_is_recorded(workspace, number, by, alive):
     runner = _start(workspace)
     kernel = _kernel_of(workspace, runner)
     os.kill(runner.pid, number)
@@ -156,9 +192,10 @@ def test_a_signal_to_the_runner_ends_the_kernel_and_is_recorded(workspace, numbe
     assert runner.returncode == 3
     assert not alive(kernel)
     record = next(registry.runs(workspace.reports))
-    assert (record["status"], record["steps"][0]["status"]) == (status, status)
-    assert f"slow, cell 3 {status}" in errors and "Traceback" not in errors
+    assert (record["status"], record["steps"][0]["status"]) == ("interrupted", "interrupted")
+    assert f"slow, cell 3 interrupted: was interrupted by {by}." in errors and "Traceback" not in errors
     assert Path(record["folder"], "slow.ipynb").is_file()
+    assert not alive(int(Path(record["folder"], "logs", "slow.log").read_text().split()[0]))
 
 
 def test_a_killed_runner_is_found_lost_by_the_next_command(workspace, alive):
@@ -178,6 +215,7 @@ def test_a_killed_runner_is_found_lost_by_the_next_command(workspace, alive):
     while alive(kernel) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(kernel), "the kernel sees that its runner is gone"
+    assert not alive(int(Path(record["folder"], "logs", "slow.log").read_text().split()[0])), "what it had started too"
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(workspace, monkeypatch, no_pages, quick):
@@ -202,6 +240,30 @@ def test_a_full_disk_is_one_line_and_loses_nothing(workspace, monkeypatch, no_pa
     assert [record["id"] for record in registry.runs(workspace.reports)] == [first["id"]]
     folder.sweep(workspace.reports)
     assert {record["status"] for record in registry.runs(workspace.reports)} == {"ok", "lost"}
+
+
+def test_a_full_disk_leaves_a_run_that_says_so(workspace, monkeypatch, quick):
+    """A disk that fills while a notebook runs: what was held in reserve has room for the last words."""
+    from planning.errors import UsageError
+    from planning.runs import folder, launch
+
+    workspace.configure('[flows.f]\nsteps = ["first", "second"]\n[run]\njobs = 1\n')
+    workspace.notebook("first")
+    workspace.notebook("second", more=', results={"first": ["n"]}')
+    write = folder.files.write_json
+
+    def full(path, value):
+        if path.name == "run.json" and value["steps"][0]["status"] == "ok" and (path.parent / folder.RESERVE).exists():
+            raise folder.UsageError(f"{path}: could not be written (No space left on device).")
+        write(path, value)
+
+    monkeypatch.setattr(folder.files, "write_json", full)
+    with pytest.raises(UsageError, match="No space left"):
+        launch.start("f")
+    record = next(registry.runs(workspace.reports))
+    assert (record["status"], [step["status"] for step in record["steps"]]) == ("failed", ["ok", "skipped"])
+    assert "No space left" in Path(record["folder"], "index.html").read_text(encoding="utf-8")
+    assert not Path(record["folder"], folder.RESERVE).exists() and os.listdir(workspace.reports / ".locks") == []
 
 
 def test_settings_of_the_test_are_those_of_the_workspace(workspace):

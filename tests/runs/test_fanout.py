@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -57,6 +58,44 @@ def test_many_runs_leave_no_process_and_no_file_open(workspace, quick, no_pages)
     assert [record["status"] for record in found["runs"]] == ["ok"] * 12
     assert here.num_fds() <= files + 2 and len(here.children(recursive=True)) <= children
     assert os.listdir(workspace.reports / ".locks") == []
+
+
+@pytest.mark.parametrize("engine", ["local", "dask"])
+def test_a_signal_ends_every_run_and_names_those_that_never_began(workspace, engine, alive):
+    """Four values, two at once: the two at work end as interrupted with all they had started, the others are named."""
+    import json
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    workspace.configure('[run]\nkernel = "cold"\n')
+    child = "subprocess.Popen(['/bin/sleep', '600'], start_new_session=True)"
+    cell = f"import subprocess, time\nprint({child}.pid, flush=True)\ntime.sleep(300)"
+    workspace.notebook("slow", cell)
+    words = ["run", "slow", "--each", "n=1,2,3,4", "--jobs", "2", "--json"]
+    with contextlib.ExitStack() as stack:
+        if engine == "dask":
+            from distributed import LocalCluster
+
+            options = {"threads_per_worker": 2, "processes": False, "dashboard_address": None, "protocol": "tcp"}
+            cluster = stack.enter_context(LocalCluster(n_workers=1, **options))
+            words += ["--engine", "dask://" + cluster.scheduler_address.removeprefix("tcp://")]
+        planning = [sys.executable, "-c", "from planning.cli import main; main()", *words]
+        started = subprocess.Popen(planning, cwd=workspace.root, stdout=subprocess.PIPE, text=True)
+        deadline, said = time.monotonic() + 90, []
+        while len(said) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            said = [log for log in workspace.reports.glob("slow/.partial-*/logs/slow.log") if log.read_text().strip()]
+        pids = [int(log.read_text()) for log in said]
+        assert len(pids) == 2 and all(map(alive, pids))
+        started.send_signal(signal.SIGTERM)
+        out, _err = started.communicate(timeout=60)
+    found = json.loads(out)
+    assert started.returncode == 3 and [run["status"] for run in found["runs"]] == ["interrupted"] * 2
+    assert "by SIGTERM" in found["runs"][0]["error"]["message"]
+    assert sorted([run["each"]["value"] for run in found["runs"]] + found["not_run"]) == ["1", "2", "3", "4"]
+    assert not any(map(alive, pids)) and os.listdir(workspace.reports / ".locks") == []
 
 
 def test_a_dask_cluster_makes_the_same_runs(workspace, no_pages, monkeypatch):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import shutil
 import threading
+import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
+from planning import files
 from planning.errors import ConfigError, NotebookError, UsageError
-from planning.runs import declaration, diff, housekeeping, launch, layout, registry
+from planning.runs import declaration, housekeeping, launch, layout, registry
 
 pytestmark = pytest.mark.usefixtures("no_pages", "quick")
 MAKES = 'import pandas as pd\nstep.tabulate("rows", pd.DataFrame({"k": ["a", "b"], "v": [1.0, p.n]}))'
@@ -138,6 +140,38 @@ def test_unchanged_steps_are_reused_and_any_change_runs_them_again(workspace):
     assert statuses(force=True) == {"first": "ok", "second": "ok"}
 
 
+def test_a_step_is_reused_only_while_the_plan_it_made_stands(workspace):
+    """A base plan, another one, the base again: its version is current again; a person's change is left alone."""
+    keep = (
+        "from planning import files\n"
+        "folder = step.root / 'plans' / '2027'\nfolder.mkdir(parents=True, exist_ok=True)\n"
+        "made = files.keep_version(folder, {'n': step.parameters.n, 'cause': step.notebook})\n"
+        "step.keeps(folder, made.stem)"
+    )
+    workspace.notebook("first", keep)
+    plans = workspace.root / "plans" / "2027"
+
+    def run(n):
+        status = launch.start("first", given={"n": n})["steps"][0]["status"]
+        return status, files.read_version(plans)[1]["n"]
+
+    assert [run(1), run(1), run(2), run(1), run(1)] == [("ok", 1), ("reused", 1), ("ok", 2), ("ok", 1), ("reused", 1)]
+    files.keep_version(plans, {"n": 7, "cause": "workbook"})
+    assert run(1) == ("reused", 7), "what a person changed is not undone by a run that had nothing to do"
+    shutil.rmtree(plans)
+    assert run(1) == ("ok", 1)
+
+
+def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkeypatch):
+    workspace.configure('[flows.f]\nsteps = ["a", "b", "c"]\n[run]\njobs = 3\n')
+    for name in "abc":
+        workspace.notebook(name)
+    launch.start("f")
+    read = registry.read
+    monkeypatch.setattr(registry, "read", lambda folder: time.sleep(0.2) or read(folder))
+    assert [step["status"] for step in launch.start("f")["steps"]] == ["reused"] * 3
+
+
 def test_results_that_were_touched_are_not_reused(workspace):
     workspace.notebook("first", NUMBER, MAKES)
     record = launch.start("first")
@@ -201,29 +235,6 @@ def test_by_hand_the_same_cells_work_and_read_the_latest_run(workspace):
     launch.start("first", given={"n": 8})
     assert by_hand(second)["n"] == 8
     assert (layout.by_hand(workspace.root, "second") / "manifest.json").is_file()
-
-
-def test_runs_are_compared_number_by_number(workspace):
-    workspace.notebook("first", NUMBER, MAKES)
-    before, after = (launch.start("first", given={"n": n}) for n in (2, 4))
-    found = diff.compare(before, after)
-    assert found["parameters"] == {"first.n": (2, 4)} and found["versions"] == {} and found["inputs"] == {}
-    rows = pd.DataFrame(found["numbers"]).set_index(["table", "key", "column"])
-    assert rows.loc[("rows", "b", "v"), "change"] == 2 and rows.loc[("rows", "b", "v"), "relative"] == 1
-    assert ("rows", "a", "v") not in rows.index
-    assert rows.loc[("(key numbers)", "", "n"), "after"] == 4
-
-
-def test_a_row_that_is_in_one_run_only_is_a_difference(tmp_path):
-    from planning.runs import emit
-
-    for name, frame in {"a": {"k": ["x"], "v": [1.0]}, "b": {"k": ["x", "y"], "v": [1.0, 2.0]}}.items():
-        out = emit.Results(tmp_path / name / "results" / "nb", "nb", "en")
-        out.answer("An answer")
-        out.table("t", pd.DataFrame(frame))
-        out.finish()
-    changes = diff.numbers(tmp_path / "a", tmp_path / "b")
-    assert len(changes) == 1 and changes[0]["key"] == "y" and changes[0]["before"] is None
 
 
 def test_a_table_is_read_once_a_run_and_anew_in_the_next(workspace):
@@ -323,6 +334,15 @@ def test_a_step_is_tried_again_for_the_causes_that_are_named(workspace, tmp_path
     assert "attempt 1 died" in record["steps"][0]["warnings"][0]
     workspace.notebook("wrong", "raise ValueError('no')")
     assert launch.start("wrong")["steps"][0]["attempts"] == 1
+
+
+def test_a_cell_s_time_is_limited_by_the_settings_too(workspace):
+    workspace.configure("[run]\ncell_timeout = 1\n")
+    workspace.notebook("slow", "import time\ntime.sleep(60)")
+    record = launch.start("slow")
+    assert record["status"] == "timeout"
+    assert "the cell ran longer than 1 seconds" in record["error"]["message"]
+    assert "[run] cell_timeout" in record["error"]["message"]
 
 
 def test_ids_of_one_second_sort_in_their_order():

@@ -56,10 +56,11 @@ def test_a_run_started_from_a_panel_shows_its_progress_and_links_its_page(worksp
     box = panels.launch("first", root=workspace.root)
     bar, line = box.children
     deadline = time.monotonic() + 60
-    while "index.html" not in line.value and time.monotonic() < deadline:
+    while "Open its page" not in line.value and time.monotonic() < deadline:
         time.sleep(0.05)
     record = next(registry.runs(workspace.reports))
-    assert bar.value == 1.0 and f"../reports/first/{record['id']}/index.html" in line.value
+    assert bar.value == 1.0 and f"../reports/first/{record['id']}/first.html" in line.value
+    assert "Done. An answer" in line.value
     refused = panels.launch("fisrt", root=workspace.root)
     while "Did you mean" not in refused.children[1].value and time.monotonic() < deadline:
         time.sleep(0.05)

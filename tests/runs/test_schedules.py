@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from planning import config
 from planning.errors import ConfigError
-from planning.runs import due, export, folder, schedules
+from planning.runs import due, export, folder, launch, registry, schedules
 from planning.runs.due import Journal, from_text, utc_text
 
 UTC = dt.UTC
@@ -150,6 +152,26 @@ def test_a_run_that_still_goes_makes_the_next_slot_skipped_and_a_dead_one_lost(w
     lock.release()
     assert clock.at("2026-11-04T07:20") == [("2026-11-04T06:00:00Z", "lost")]
     assert clock.started == [] and schedule.name == "s"
+    run = next(registry.runs(workspace.reports, status="lost"))
+    assert clock.delivered == [run["id"]] and run["slot"] == "2026-11-04T06:00:00Z"
+    assert "ended before its run began" in (Path(run["folder"]) / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_slot_whose_process_died_is_what_its_run_says_and_is_delivered_once(workspace, sent, quick, no_pages):
+    """The run was finished, or found lost; what died is the process that was to write it down and to send it."""
+    _schedule(workspace, "0 * * * *", zone="UTC")
+    workspace.notebook("first")
+    clock = Clock(workspace)
+    clock.at("2026-11-04T05:30")
+    slot = from_text("2026-11-04T06:00:00Z")
+    Journal(workspace.reports, "s").write(slot, "running", slot)
+    record = launch.start("f", trigger="schedule:s", extra={"slot": utc_text(slot)})
+    if sent:
+        Path(record["folder"], "delivery.json").write_text("[]")
+    assert clock.at("2026-11-04T06:10") == [(utc_text(slot), "ok")]
+    assert clock.delivered == ([] if sent else [record["id"]])
+    assert clock.at("2026-11-04T06:20") == []
 
 
 def test_a_refused_run_is_recorded_and_the_schedule_goes_on(workspace):
@@ -159,6 +181,10 @@ def test_a_refused_run_is_recorded_and_the_schedule_goes_on(workspace):
     clock._start = lambda *_args, **_options: (_ for _ in ()).throw(ConfigError("no parameter 'x'. Did you mean 'y'?"))
     assert clock.at("2026-11-04T06:00") == [("2026-11-04T06:00:00Z", "failed")]
     assert "Did you mean" in Journal(workspace.reports, "s").events()["2026-11-04T06:00:00Z"]["note"]
+    run = next(registry.runs(workspace.reports))
+    assert (run["status"], run["flow"], run["steps"]) == ("failed", "f", []) and clock.delivered == [run["id"]]
+    for page in (Path(run["folder"]) / "index.html", workspace.reports / "index.html"):
+        assert "no parameter 'x'. Did you mean 'y'?" in html.unescape(page.read_text(encoding="utf-8"))
     (workspace.reports / ".schedules" / "s.jsonl").open("a").write('{"slot": "2026-11-0')  # a torn line
     assert clock.at("2026-11-04T06:01") == []
 
@@ -208,22 +234,23 @@ def test_what_systemd_cannot_say_becomes_every_day_and_run_due_decides(workspace
     assert export.on_calendar(_schedule(workspace, "0 9 * * 5#1")) == ["*-*-* 09:00:00 Europe/Berlin"]
 
 
-@pytest.mark.parametrize("cron", ["0 7 2 * *", "30 6 * * 1-5", "30 0 * * 1", "*/15 8-17 * * *"])
-def test_the_lines_for_a_utc_clock_come_at_every_slot_over_a_year(workspace, cron):
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "Australia/Adelaide", "America/New_York"])
+@pytest.mark.parametrize(
+    "cron", ["0 7 2 * *", "30 6 * * 1-5", "30 0 * * 1", "*/15 8-17 * * *", "0 23 1 1 *", "20 * * * *"]
+)
+def test_the_lines_for_a_utc_clock_come_at_every_slot_over_a_year(workspace, cron, zone):
     from cronsim import CronSim
 
-    schedule = _schedule(workspace, cron)
+    schedule = _schedule(workspace, cron, zone=zone)
     start, end = dt.datetime(2026, 11, 4, tzinfo=UTC), dt.datetime(2027, 11, 4, tzinfo=UTC)
-    slots = set(schedule.between(start, end)[:400])
+    slots = set(schedule.between(start, end))
     came: set[dt.datetime] = set()
     for line in export.utc_crons(schedule):
         for moment in CronSim(line, start):
             if moment > end:
                 break
             came.add(moment)
-    # A time that is no plain hour is asked for every hour, at that minute or within the hour.
-    within = 1 if cron.split()[1].isdigit() else 61
-    assert all(any(slot + dt.timedelta(minutes=m) in came for m in range(within)) for slot in slots)
+    assert slots <= came
     text = export.export("github", [schedule], workspace.root, "planning")
     assert all(line in "".join(text.values()) for line in export.utc_crons(schedule))
 
@@ -276,4 +303,15 @@ def test_the_command_lists_and_explains(workspace):
     planning = [sys.executable, "-c", "from planning.cli import main; main()", "schedule"]
     out = subprocess.run([*planning, "next"], cwd=workspace.root, capture_output=True, text=True, check=True).stdout
     assert out.count("T07:00:00+0") == 5
+    out = subprocess.run([*planning, "history"], cwd=workspace.root, capture_output=True, text=True, check=True).stdout
+    assert "no planned time has come yet" in out
+    journal = Journal(workspace.reports, "s")
+    for day, status in ((2, "missed"), (3, "ok")):
+        slot = dt.datetime(2026, 11, day, 6, tzinfo=UTC)
+        journal.write(slot, status, slot, note="later than max_late" if status == "missed" else "")
+    out = subprocess.run([*planning, "history"], cwd=workspace.root, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[:3] for line in out.splitlines()] == [
+        ["2026-11-03T06:00:00Z", "ok", "s"], ["2026-11-02T06:00:00Z", "missed", "s"],
+    ]  # fmt: skip
+    assert out.splitlines()[1].endswith("later than max_late")
     assert utc_text(dt.datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00Z"

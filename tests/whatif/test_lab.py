@@ -89,7 +89,32 @@ def test_a_notebook_is_saved_as_a_source(server):
     _get(address + "/api/contents/notebooks/mine.ipynb", token, model)
     kept = json.loads((root / "notebooks" / "mine.ipynb").read_text())
     assert kept["cells"][0]["outputs"] == [] and kept["cells"][0]["execution_count"] is None
-    assert "widgets" not in kept["metadata"]
+    assert kept["metadata"] == lab_pages.SOURCE, "what JupyterLab adds of the kernel is not kept either"
+
+
+def test_the_home_notebook_opens_with_what_there_is_to_do_and_unchanged(server):
+    root, address, token = server
+    cells = [{"cell_type": "code", "source": text, "metadata": {}, "execution_count": None, "id": f"c{i}",
+              "outputs": []} for i, text in enumerate(["from planning import whatif", "whatif.show()"])]  # fmt: skip
+    source = {"cells": cells, "metadata": lab_pages.SOURCE, "nbformat": 4, "nbformat_minor": 5}
+    (root / "notebooks" / "home.ipynb").write_text(json.dumps(source))
+    (root / "notebooks" / "other.ipynb").write_text(json.dumps(source))
+    contents = f"{address}/api/contents/notebooks/"
+    read = {name: json.loads(_get(f"{contents}{name}.ipynb", token)[0]) for name in ("home", "other")}
+    first, second = read["home"]["content"]["cells"]
+    assert first["outputs"] == [] and read["other"]["content"]["cells"][1]["outputs"] == []
+    assert "planning run annual_plan" in second["outputs"][0]["data"]["text/html"] and second["metadata"]["trusted"]
+    told = json.loads(_get(address + "/api/kernelspecs", token)[0])["kernelspecs"]["python3"]["spec"]["display_name"]
+    assert read["other"]["content"]["metadata"]["kernelspec"]["display_name"] == told
+    body = json.dumps({"type": "notebook", "format": "json", "content": read["home"]["content"]}).encode()
+    _get(contents + "home.ipynb", token, body)
+    assert json.loads((root / "notebooks" / "home.ipynb").read_text())["metadata"] == lab_pages.SOURCE
+
+
+def test_the_kernel_s_own_words_are_those_ipykernel_says():
+    asked = "import json; from ipykernel.ipkernel import IPythonKernel as K; print(json.dumps(K.language_info))"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said) == lab_pages._LANGUAGE
 
 
 def test_a_notebook_elsewhere_keeps_its_outputs():

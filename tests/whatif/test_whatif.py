@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from planning import config, language
 from planning.errors import UsageError
-from planning.runs import launch, parameters
+from planning.runs import inputs, launch, parameters
 from planning.targets import workspace
 from planning.targets.annual import plan_year
 from planning.targets.policy import make_policy
@@ -154,6 +155,11 @@ def _answer_time(box, value):
 def test_the_target_panel_answers_at_once_and_as_the_plan_says(planned, plan):
     panel = panels.target(planned)
     amount, _chance, spoken = panel.children[:3]
+    exact = panel.children[-1].children[1].children[0]
+    exact.click()
+    assert launch.scenario("target-1", planned)["annual_targets.amount"] == round(plan.summary()["total"], 2)
+    assert panels.target(planned).children[-1].children[0].value == "target-2", "no scenario is written over"
+    assert f"is {language.chance(plan.summary()['attainment_probability'])};" in spoken.value
     assert "55" in spoken.value and f"{plan.summary()['total'] / 1e6:.1f}" in spoken.value
     assert _answer_time(amount, amount.max) < 0.3
     assert f"{amount.max:.1f}" in spoken.value and "1\u202f%" in spoken.value
@@ -168,9 +174,9 @@ def test_the_shock_panel_answers_at_once_and_keeps_what_replan_reads(planned):
     change.value, sure.value = -0.2, 0.8
     _name, buttons, said = keeper.children
     buttons.children[0].click()
-    assert "planning run replan --scenario replan-1" in said.children[0].value
+    assert "planning run replan --scenario shock-1" in said.children[0].value
     wanted = {"event": "V −20\u202f%", "region": "", "line": "V", "start": "2027-01-01", "percent": -20.0, "sure": 0.8}
-    assert launch.scenario("replan-1", planned) == wanted
+    assert launch.scenario("shock-1", planned) == wanted
     declared = {p.name for p in parameters.of_notebook(REPO / "notebooks" / "replan.ipynb")}
     assert set(wanted) <= declared
 
@@ -209,9 +215,30 @@ def test_home_says_what_to_do_next_and_escapes(tmp_path, monkeypatch):
     assert "planning resume" in shown and "&lt;b&gt;row 7" in shown and "<b>row 7" not in shown
 
 
+def test_home_says_which_data_are_newer_than_the_plan(tmp_path, monkeypatch):
+    _workspace(tmp_path, monkeypatch)
+    text = (tmp_path / "workbench.toml").read_text()
+    names = ("sales", "deals", "people")
+    (tmp_path / "workbench.toml").write_text(text + "".join(f'[sources.{n}]\npath = "{n}.csv"\n' for n in names))
+    for name in names:
+        (tmp_path / f"{name}.csv").write_text("a\n1\n")
+    settings = config.load(tmp_path)
+    path = tmp_path / "reports" / "annual_plan" / "20270101T000000Z-abcdef" / "run.json"
+    record = json.loads(path.read_text())
+    record["inputs"] = {name: inputs.Inputs(tmp_path, settings).table(name) for name in ("sales", "deals")}
+    path.write_text(json.dumps(record))
+    assert "have changed" not in home.show(root=tmp_path)._repr_html_()
+    (tmp_path / "deals.csv").write_text("a\n2\n")
+    (tmp_path / "people.csv").write_text("a\n2\n")  # the plan did not read it
+    shown = home.show(root=tmp_path)._repr_html_()
+    assert "the data have changed since (deals): <code>planning run annual_plan</code>" in shown
+
+
 def test_a_budget_sentence_says_more_less_or_the_same():
     table = pd.DataFrame({"current": [10_000.0, 10_000.0], "allocated": [12_000.0, 8_000.0]})
     summary = {"expected_gain": 5_000.0}
     same, more, less = (answers.budget_sentence(table, summary, change, "EUR") for change in (0.0, 0.1, -0.25))
-    assert same.startswith("With today's budget of €20\u202fk a period, moving €2") and "€5" in same
+    assert same.startswith("With today's budget of €20\u202fk a year, moving €2") and "€5" in same
+    weekly = answers.budget_sentence(table / 52, {"expected_gain": 5_000.0 / 52}, 0.0, "EUR", 52.0)
+    assert weekly == same, "the page speaks of a year, and so does the panel"
     assert "10\u202f% more budget" in more and "25\u202f% less budget" in less
