@@ -103,8 +103,9 @@ def _delimiter(head: str) -> str:
         at = header_index(rows)
         return (float(widths[at] == usual), widths.count(usual) / len(widths), float(usual))
 
-    best = max(DELIMITERS, key=score)
-    return best if score(best)[2] else ","
+    scores = {mark: score(mark) for mark in DELIMITERS if mark in head}  # one that is not there splits nothing
+    best = max(scores, key=scores.__getitem__, default=",")
+    return best if best in scores and scores[best][2] else ","
 
 
 def _header_at(rows: Sequence[Sequence[str]], declared: int | None, label: str) -> int:

@@ -119,7 +119,7 @@ def adjust(
     if adjustments is None or adjustments.empty:
         return Adjusted(joint, pd.DataFrame(columns=APPLIED), weight, sd, rows, log)
     low = np.flatnonzero(joint.bottom)
-    cells = joint.cells.iloc[low]
+    cells = _texts(joint.cells.iloc[low], joint.keys)
     change = np.zeros((len(low), len(joint.periods)))
     listed = []
     order = [c for c in ("adjustment_id", "from", *joint.keys) if c in adjustments]
@@ -172,21 +172,27 @@ def past_log(
             continue
         horizon = min(horizon_of(known, pd.to_datetime(group["to"]).max()), 36)
         joint = outlook(known, max(horizon, 1), seen=seen)
-        rows += [_judged(row, joint, panel) for row in group.to_dict("records")]
+        low = np.flatnonzero(joint.bottom)
+        cells = _texts(joint.cells.iloc[low], joint.keys)
+        rows += [_judged(row, joint, low, cells, panel) for row in group.to_dict("records")]
     columns = ["author", "reason", "made_on", "base", "adjusted", "actual"]
     log = pd.DataFrame([row for row in rows if row is not None], columns=columns)
     return log, future
 
 
-def _judged(row: dict, joint: JointForecast, panel: Panel) -> list | None:
-    low = np.flatnonzero(joint.bottom)
-    inside, steps = _where(row, joint.cells.iloc[low], joint, joint.periods)
+def _texts(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Returns the cells with their keys as plain texts, to be compared with many rows."""
+    return cells.assign(**{key: cells[key].astype(str).astype(object) for key in keys})
+
+
+def _judged(row: dict, joint: JointForecast, low: np.ndarray, cells: pd.DataFrame, panel: Panel) -> list | None:
+    inside, steps = _where(row, cells, joint, joint.periods)
     months = np.flatnonzero(panel.months.isin(joint.periods[steps]))
     if not len(inside) or not len(steps) or len(months) != len(steps):
         return None
     mean = joint.mean[low][inside][:, steps]
-    cells = panel.cells["unique_id"].isin(joint.cells["unique_id"].iloc[low[inside]]).to_numpy()
-    base, actual = float(mean.sum()), float(np.nansum(panel.known[cells][:, months]))
+    known = panel.cells["unique_id"].isin(cells["unique_id"].iloc[inside]).to_numpy()
+    base, actual = float(mean.sum()), float(np.nansum(panel.known[known][:, months]))
     if base <= 0:
         return None
     change = float(_asked(row, mean).sum())
@@ -197,7 +203,7 @@ def _where(row: dict, cells: pd.DataFrame, joint: JointForecast, periods: pd.Dat
     inside = np.ones(len(cells), dtype=bool)
     for key in joint.keys:
         if pd.notna(row.get(key)) and str(row[key]) != "":
-            inside &= (cells[key].astype(str) == str(row[key])).to_numpy()
+            inside &= (cells[key] == str(row[key])).to_numpy()
     start = pd.Timestamp(row["from"]) if pd.notna(row.get("from")) else periods[0]
     end = pd.Timestamp(row["to"]) if pd.notna(row.get("to")) else periods[-1]
     inside_year = (joint.periods >= periods[0]) & (joint.periods <= periods[-1])
