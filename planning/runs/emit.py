@@ -388,7 +388,8 @@ def _preview(frame: pd.DataFrame, headings: Mapping[str, str], words: Mapping[st
     spoken = {key: shown[key].map(lambda code, known=known: known.get(code, code)) for key, known in words.items()}
     shown = shown.assign(**spoken).rename(columns=dict(headings))
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in shown.columns)
-    rows = zip(*([_cell(value) for value in shown[name]] for name in shown.columns), strict=True)
+    # By place: two columns may have the same heading.
+    rows = zip(*(map(_cell, shown.iloc[:, place]) for place in range(shown.shape[1])), strict=True)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     more = len(frame) - len(shown)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" + f"<p>+ {more}</p>" * (more > 0)
