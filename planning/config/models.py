@@ -183,6 +183,11 @@ class Delivery(Section):
     recipients: list[str] = []
     urls: list[SecretStr] = []
 
+    @property
+    def possible(self) -> bool:
+        """Whether anything can be sent at all."""
+        return bool(self.smtp_host or self.urls)
+
 
 class Run(Section):
     """How notebooks are executed: cold or warm kernels, how many at once, how many seconds one or a cell may take."""

@@ -35,7 +35,7 @@ KEPT = "kept.json"
 FORMATS = (
     "money", "percent", "number", "integer", "date", "month", "text", "ratio", "probability", "significant",
 )  # fmt: skip
-# Charts of a notebook that are kept as PNG too, its first ones: those a mail shows.
+# Charts of a notebook a mail shows, its first ones; they are kept as PNG too, where mails can be sent.
 PICTURES = 2
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SHOWN_ROWS = 12
@@ -78,15 +78,16 @@ class Results:
     """Collects what one notebook emits into `folder` and writes the manifest at the end.
 
     Names are small words of letters, digits and `_`, and each may be used once among numbers, tables and objects, since
-    a later notebook asks for them by name alone.
+    a later notebook asks for them by name alone. Of its charts the first `pictures` are kept as PNG too.
     """
 
-    def __init__(self, folder: str | Path, notebook: str, language: str):
+    def __init__(self, folder: str | Path, notebook: str, language: str, *, pictures: int = 0):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / MANIFEST).unlink(missing_ok=True)
         (self.folder / KEPT).unlink(missing_ok=True)
         self._used: set[str] = set()
+        self._pictures = pictures
         self._kept: dict[str, str] = {}
         self.manifest: dict[str, Any] = {
             "notebook": notebook,
@@ -189,7 +190,7 @@ class Results:
         title: str = "",
         options: Mapping[str, Any],
     ) -> Shown:
-        """Draws `plot(frame, ax=, narrow=, **options)` for the page and for the phone; the first also for mails."""
+        """Draws `plot(frame, ax=, narrow=, **options)` for page and phone, the first ones also for mails."""
         from planning.charts.save import save
 
         self._claim("chart_" + name)
@@ -197,7 +198,7 @@ class Results:
         folder.mkdir(exist_ok=True)
         entry = save(
             plot, frame, folder, name, alt=_required(alt, f"the alt text of {name}"), title=title,
-            options=dict(options), png=len(self.manifest["charts"]) < PICTURES,
+            options=dict(options), png=len(self.manifest["charts"]) < self._pictures,
         )  # fmt: skip
         entry = {key: f"charts/{value}" if key in ("wide", "narrow", "png") else value for key, value in entry.items()}
         self.manifest["charts"][name] = entry

@@ -97,7 +97,9 @@ class Inputs:
     def settings_sha256(self) -> str:
         """Returns a hash of the settings a notebook can read; sources are hashed by content, flows do not matter."""
         public = self.settings.public()
-        return _sha256_json({key: public[key] for key in ("company", "calendar", "rates", "plan")})
+        read = {key: public[key] for key in ("company", "calendar", "rates", "plan")}
+        # Where mails can be sent notebooks keep pictures for them; results without are not the same.
+        return _sha256_json(read | ({"pictures": True} if self.settings.delivery.possible else {}))
 
 
 def content_sha256(path: Path) -> str:

@@ -356,6 +356,7 @@ class Running:
             "run_id": self.folder.run_id, "results": str(results),
             "earlier": {name: str(path) for name, path in self._earlier(step).items()},
             "imports": str(self._imports(step)), "tables": str(self.folder.path / ".context" / "tables"),
+            "pictures": self.settings.delivery.possible,
         }  # fmt: skip
 
     def _note(self, row: dict[str, Any]) -> str:

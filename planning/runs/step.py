@@ -114,7 +114,8 @@ class Step:
         self.parameters = _typed(names, context["path"])
         self.language: str = getattr(self.parameters, "language", None) or self.settings.company.language
         language.set_language(self.language)
-        self._out = emit.Results(context["results"], self.notebook, self.language)
+        pictures = emit.PICTURES if context.get("pictures") else 0
+        self._out = emit.Results(context["results"], self.notebook, self.language, pictures=pictures)
 
     @property
     def settings(self) -> Any:

@@ -262,3 +262,21 @@ def test_a_chat_service_without_apprise_is_a_recorded_failure(workspace, quick, 
     workspace.notebook("first")
     rows = deliver.after_run(launch.start("first"), config.load(workspace.root), _schedule())
     assert rows[0]["status"] == "failed" and "install the extra 'notify'" in rows[0]["error"]
+
+
+def test_pictures_are_drawn_where_a_mail_can_show_them(workspace):
+    """Without a way to send anything none is kept; setting one up makes the notebook run again, with its first two."""
+    draw = "import pandas as pd\nfrom planning import charts\nstep.finding('f', 'Why')\n" + "".join(
+        f"step.chart('c{n}', charts.fan, pd.DataFrame({{'ds': pd.to_datetime(['2027-01-01', '2027-02-01']), "
+        f"'unique_id': 'a', 'actual': [1.0, 2.0], 'mean': [None, None]}}), alt='A line', currency='EUR')\n"
+        for n in range(3)
+    )
+    workspace.notebook("drawn", draw)
+    folders = []
+    for text in ("", '[delivery]\nsmtp_host = "127.0.0.1"\n'):
+        workspace.configure(text)
+        record = launch.start("drawn")
+        assert record["status"] == "ok" and record["steps"][0]["status"] == "ok", record["error"]
+        folders.append(Path(record["folder"]) / "results" / "drawn" / "charts")
+    assert [sorted(path.name for path in place.glob("*.png")) for place in folders] == [[], ["c0.png", "c1.png"]]
+    assert all((place / "c2.wide.svg").is_file() for place in folders)
