@@ -5,7 +5,10 @@
 
 Prints wall and CPU seconds of the flow `annual_plan` run by `papermill` once a notebook, and by `planning run --force`
 with warm kernels; the ratio is what counts, since other work on the machine moves both. CPU is that of the whole
-process tree (rusage of waited children).
+process tree (rusage of waited children). papermill pays most where Python may not keep compiled modules
+(PYTHONDONTWRITEBYTECODE, as in containers), which is said in the first line; to see the other case as well:
+
+    env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=/tmp/bytecode python benchmarks/runs.py --only flow
 """
 
 from __future__ import annotations
@@ -235,7 +238,9 @@ def main() -> None:
     parser.add_argument("--only", choices=["flow", "reuse", "fanout", "kill"])
     only = parser.parse_args().only
     load = os.getloadavg()[0]
-    print(f"{dt.datetime.now():%Y-%m-%d %H:%M}  {os.cpu_count()} cores, load {load:.1f}  python benchmarks/runs.py")
+    keeps = "may not keep" if "PYTHONDONTWRITEBYTECODE" in os.environ else "keeps"
+    print(f"{dt.datetime.now():%Y-%m-%d %H:%M}  {os.cpu_count()} cores, load {load:.1f}, Python {keeps} bytecode  "
+          "python benchmarks/runs.py")  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if only in (None, "flow", "reuse"):

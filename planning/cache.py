@@ -1,6 +1,7 @@
 """The user's cache folder: what is made once a machine and may be deleted at any time.
 
     kernels-<hash>/    forecast kernels compiled by numba, by the hash of their source
+    templates/         compiled templates of the pages
     bytecode/          compiled Python modules, where Python was told to write none beside the sources
 """
 
@@ -12,10 +13,14 @@ import tempfile
 from pathlib import Path
 
 
+def home() -> Path:
+    """Returns where the cache lies: below XDG_CACHE_HOME, else ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "planning-workbench"
+
+
 def folder(name: str) -> Path:
     """Returns the folder `name` of the cache, made where it is missing; a temporary one where none can be written."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for parent in (base / "planning-workbench", Path(tempfile.gettempdir()) / f"planning-workbench-{os.getuid()}"):
+    for parent in (home(), Path(tempfile.gettempdir()) / f"planning-workbench-{os.getuid()}"):
         try:
             place = parent / name
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ import base64
 import datetime as dt
 import functools
 import hashlib
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from planning import language
+from planning import cache, language
 from planning.files import write_text
 from planning.language import _
 
@@ -28,23 +27,17 @@ _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 @functools.cache
 def environment() -> jinja2.Environment:
-    """Returns the templates' environment; an undefined name is an error, not a hole in a page."""
+    """Returns the templates' environment; an undefined name is an error, not a hole in a page.
+
+    Compiled templates are kept, by their content: compiling them takes longer than a run's pages.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, auto_reload=False, bytecode_cache=_compiled(),
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+        bytecode_cache=jinja2.FileSystemBytecodeCache(str(cache.folder("templates"))),
     )  # fmt: skip
     made.globals.update(_=language.gettext, figure=language.number)
     return made
-
-
-def _compiled() -> jinja2.FileSystemBytecodeCache | None:
-    """Where compiled templates are kept, by their content: compiling them takes longer than a run's pages."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "planning-workbench" / "templates"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
 @functools.cache

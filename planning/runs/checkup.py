@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from planning import cache
 from planning.errors import PlanningError, did_you_mean
 from planning.runs import housekeeping, inputs, layout, registry
 
@@ -153,12 +154,12 @@ def _kernels() -> Iterator[Row]:
 
 
 def _cache() -> Iterator[Row]:
-    """Compiled kernels are kept beside the package; where that may not be written each process compiles anew."""
-    place = Path(os.environ.get("NUMBA_CACHE_DIR") or inputs.PACKAGE / "forecast")
-    if os.access(place, os.W_OK):
-        yield _row("cache", OK, f"compiled code is kept in {place}")
+    """Compiled code is kept in the user's cache folder; where that may not be written it may be compiled each time."""
+    wanted = cache.home()
+    if cache.folder("templates").parent == wanted:
+        yield _row("cache", OK, f"compiled code is kept in {wanted} ({housekeeping.megabytes(wanted):.0f} MB)")
     else:
-        yield _row("cache", WARN, f"{place} may not be written", "Set NUMBA_CACHE_DIR to a folder of yours.")
+        yield _row("cache", WARN, f"{wanted} may not be written", "Set XDG_CACHE_HOME to a folder of yours.")
 
 
 def _clock() -> Iterator[Row]:

@@ -33,6 +33,16 @@ def test_doctor_rows_are_whole_and_a_wrong_setting_fails(workspace, monkeypatch)
     assert len(bad) == 1 and "compny" in bad[0]["found"], "said once"
 
 
+def test_doctor_says_where_compiled_code_is_kept_and_where_it_cannot(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (row,) = checkup._cache()
+    assert row["status"] == "ok" and str(tmp_path / "planning-workbench") in row["found"] and "MB" in row["found"]
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (row,) = checkup._cache()
+    assert row["status"] == "warn" and "may not be written" in row["found"] and "XDG_CACHE_HOME" in row["fix"]
+
+
 def _found(status: str = "warn") -> str:
     return "\n".join(f"{row['found']} {row['fix']}" for row in checkup.check() if row["status"] == status)
 
