@@ -90,9 +90,12 @@ def flow(folder: Path) -> None:
         one = timed([*words, str(folder / "notebooks" / f"{name}.ipynb"), str(target)], folder)
         wall, cpu = wall + one[0], cpu + one[1]
     print(f"papermill, once a notebook   {wall:7.1f} s wall  {cpu:7.1f} s CPU")
-    ours = timed([*PLANNING, "run", "annual_plan", "--force"], folder)
+    tries = [timed([*PLANNING, "run", "annual_plan", "--force"], folder) for _ in range(3)]
+    # papermill's six starts even themselves out; one run of ours would not.
+    ours = sorted(tries, key=lambda one: one[1])[1]
     record = last_run(folder)
-    print(f"planning run --force         {ours[0]:7.1f} s wall  {ours[1]:7.1f} s CPU  {record['kernel']}")
+    spread = ", ".join(f"{cpu:.1f}" for _wall, cpu, _peak in tries)
+    print(f"planning run --force         {ours[0]:7.1f} s wall  {ours[1]:7.1f} s CPU  {record['kernel']}, of {spread}")
     print(f"  ratio                      {wall / ours[0]:7.2f} x faster  CPU {ours[1] / cpu:.2f} x  (goal 4 x, 0.25 x)")
     inside = sum(step["cpu_seconds"] for step in record["steps"])
     print(f"  of which inside notebooks  {inside:7.1f} s CPU; peak memory of the tree {ours[2]:.0f} MB (goal 1000)")

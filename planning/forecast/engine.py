@@ -51,9 +51,16 @@ def least(season: int) -> int:
 
 
 def workers(jobs: int | None) -> int:
-    """Returns the number of threads meant by `jobs` (None: one a processor this process may use)."""
+    """Returns the number of threads meant by `jobs`.
+
+    None: as NUMBA_NUM_THREADS says, by which a run shares the cores among its notebooks; else one a processor this
+    process may use.
+    """
     if jobs is not None and jobs > 0:
         return jobs
+    share = os.environ.get("NUMBA_NUM_THREADS", "")
+    if share.isdigit() and int(share) > 0:
+        return int(share)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

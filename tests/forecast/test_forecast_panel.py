@@ -1,5 +1,7 @@
 """Panels, frequencies and the checks of a table."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,3 +97,13 @@ def test_taking_series_keeps_each_ones_values():
     panel = Panel.of_frame(frame, "MS").take(np.array([3, 0]))
     assert panel.ids.tolist() == ["3", "0"]
     assert panel.series(0).tolist() == [4.0] * 5 and panel.series(1).tolist() == [1.0, 1.0]
+
+
+def test_threads_follow_the_share_a_run_gives_its_notebooks(monkeypatch):
+    from planning.forecast import engine
+
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    assert engine.workers(None) == 3 and engine.workers(2) == 2
+    for none in ("", "many", "0"):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", none)
+        assert engine.workers(None) == len(os.sched_getaffinity(0))
