@@ -28,13 +28,18 @@ def least_move(curves, plan: np.ndarray, lo: np.ndarray, hi: np.ndarray, limit: 
     high = float(here.max() - here.min())
     near = EXACT * high
 
-    def moved(cost: float) -> float:
-        return float(np.abs(_at_cost(curves, plan, here, lo, hi, total, cost) - plan).sum() / 2)
+    def split(cost: float) -> np.ndarray:
+        return _at_cost(curves, plan, here, lo, hi, total, cost)
 
-    cost = _crossing(lambda cost: moved(cost) - limit, 0.0, high, near)
-    while cost < high and moved(cost) > limit:  # the limit is a rule: the root is taken from its cautious side
+    def beyond(x: np.ndarray) -> float:
+        return float(np.abs(x - plan).sum() / 2) - limit
+
+    cost = _crossing(lambda cost: beyond(split(cost)), 0.0, high, near)
+    x = split(cost)
+    while cost < high and beyond(x) > 0:  # the limit is a rule: the root is taken from its cautious side
         cost, near = cost + near, 2 * near
-    return _at_cost(curves, plan, here, lo, hi, total, min(cost, high))
+        x = split(min(cost, high))
+    return x
 
 
 def _at_cost(curves, plan, here, lo, hi, total, cost) -> np.ndarray:

@@ -108,10 +108,9 @@ def _weigh(
     coarse: frozenset[str],
     base: dict,
 ) -> FamilyWeights:
-    model, codes = fit_fields(prepared, usable, coarse)
+    model, codes, order = fit_fields(prepared, usable, coarse)
     if not model.design.terms or not model.converged and not np.all(np.isfinite(model.coefficients)):
         return _answer(prepared, table, findings, usable, refusal.unsettled(), base)
-    order = canonical_order(codes, prepared.won)
     scored = held_out(model, codes[order], prepared.won[order], seed=base["seed"])
     shares = family_shares(model, codes[order], refits=base["refits"], seed=base["seed"])
     weights = _weights_table(model, codes, shares, base["delta"])
@@ -139,8 +138,11 @@ def _varies(prepared: Prepared, name: str) -> bool:
 
 def fit_fields(
     prepared: Prepared, usable: Mapping[str, str], coarse: frozenset[str] = frozenset()
-) -> tuple[Fit, np.ndarray]:
-    """Fits the win model on the closed deals: once plainly, then with large classes sorted (see `with_sorting`)."""
+) -> tuple[Fit, np.ndarray, np.ndarray]:
+    """Fits the win model on the closed deals: once plainly, then with large classes sorted (see `with_sorting`).
+
+    Returns the fit, the codes of the deals, and the order (see `canonical_order`) in which it took them.
+    """
     closed = np.flatnonzero(prepared.outcomes.closed)
     columns = {name: prepared.columns[name] for name in usable}
     here = {name: _subset(column, closed) for name, column in columns.items()}
@@ -150,10 +152,10 @@ def fit_fields(
     ordered, won = codes[order], won[order]
     large = any(term.kind == "category" and len(term.levels) >= SORTED_FROM for term in design.terms)
     if not large or len(design.families) == 1:
-        return fit(design, ordered, won), codes
+        return fit(design, ordered, won), codes, order
     model = fit(design, ordered, won, tolerance=5e-3, averaged=False, covariance=False)
     design = with_sorting(design, ordered, design.contributions(ordered, model.coefficients))
-    return fit(design, ordered, won, start=_padded(model, design)), codes
+    return fit(design, ordered, won, start=_padded(model, design)), codes, order
 
 
 def canonical_order(codes: np.ndarray, won: np.ndarray) -> np.ndarray:

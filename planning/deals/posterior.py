@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, special
 
-from planning.deals.winmodel import Fit
+from planning.deals.winmodel import Fit, cholesky
 
 EVENNESS = np.array([1.0, 2.0, 4.0, 8.0])
 DRAWS_A_ROUND, SETTLING = 8, 20
@@ -99,7 +99,7 @@ class _Chain:
         scaled = self.cross / own[:, None]
         matrix = self.inner - scaled.T @ self.cross
         matrix.flat[cut + 1 :: cut + 1] += penalty[: cut - 1]
-        root = _cholesky(matrix)
+        root = _factor(matrix)
         noise = self.rng.standard_normal((len(self.b), DRAWS_A_ROUND))
         mean = linalg.cho_solve((root, True), self.score[:cut] - scaled.T @ self.score[cut:], check_finite=False)
         head = mean[:, None] + _back(root, noise[:cut])
@@ -135,7 +135,7 @@ class _Chain:
         matrix.flat[:: len(matrix) + 1] += 1 / (self.reach[self.family] * self.scale) ** 2
         with_intercept = np.r_[self.inner[1:, 0], self.cross[:, 0]]
         score = np.add.reduceat(pattern * (self.score[1:] - with_intercept * self.b[0]), self.starts)
-        root = _cholesky(matrix)
+        root = _factor(matrix)
         size = linalg.cho_solve((root, True), score, check_finite=False)
         size = size + _back(root, self.rng.standard_normal((len(size), 1)))[:, 0]
         before = self.b, self.variances, self.prior
@@ -155,15 +155,11 @@ class _Chain:
         return grid[cell] * (grid[1] / grid[0]) ** (self.rng.random(len(log)) - 0.5)
 
 
-def _cholesky(matrix: np.ndarray) -> np.ndarray:
-    """Lower factor of a symmetric positive matrix; a tiny ridge where rounding made it not quite positive."""
-    scale = float(np.trace(matrix)) / len(matrix)
-    for ridge in (0.0, 1e-10, 1e-7, 1e-4, 1e-2):
-        matrix.flat[:: len(matrix) + 1] += ridge * scale
-        factor, failed = linalg.lapack.dpotrf(matrix, lower=1)
-        if not failed:
-            return factor
-    raise np.linalg.LinAlgError("the normal equations are not positive")
+def _factor(matrix: np.ndarray) -> np.ndarray:
+    factor = cholesky(matrix, (0.0, 1e-10, 1e-7, 1e-4, 1e-2))
+    if factor is None:
+        raise np.linalg.LinAlgError("the normal equations are not positive")
+    return factor
 
 
 def _back(root: np.ndarray, noise: np.ndarray) -> np.ndarray:

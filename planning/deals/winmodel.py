@@ -10,6 +10,7 @@ The normal equations are small (columns x columns); everything after the fit wor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,20 +90,29 @@ class Solver:
         return sums
 
 
+def cholesky(matrix: np.ndarray, ridges: Sequence[float] = (0.0, 1e-10, 1e-7, 1e-4)) -> np.ndarray | None:
+    """Lower factor of a symmetric positive matrix, which gets a tiny ridge where rounding made it not quite positive;
+    None where the largest of `ridges` (times the mean of its diagonal) is not enough."""
+    scale = float(np.trace(matrix)) / len(matrix)
+    for ridge in ridges:
+        matrix.flat[:: len(matrix) + 1] += ridge * scale
+        factor, failed = linalg.lapack.dpotrf(matrix, lower=1)
+        if not failed:
+            return factor
+    return None
+
+
 def symmetric_inverse(matrix: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    """Inverse of a symmetric positive matrix plus a diagonal; a tiny ridge where it is not quite positive."""
+    """Inverse of a symmetric positive matrix plus a diagonal."""
     work = matrix.copy()
     work.flat[:: len(work) + 1] += penalty
-    scale = float(np.trace(work)) / len(work)
-    for ridge in (0.0, 1e-10, 1e-7, 1e-4):
-        work.flat[:: len(work) + 1] += ridge * scale
-        factor, failed = linalg.lapack.dpotrf(work, lower=1)
-        if not failed:
-            lower, _ = linalg.lapack.dpotri(factor, lower=1)  # its upper part stays zero, as dpotrf leaves it
-            inverse = lower + lower.T
-            inverse.flat[:: len(work) + 1] *= 0.5
-            return inverse
-    return np.linalg.pinv(work)
+    factor = cholesky(work)
+    if factor is None:
+        return np.linalg.pinv(work)
+    lower, _ = linalg.lapack.dpotri(factor, lower=1)  # its upper part stays zero, as dpotrf leaves it
+    inverse = lower + lower.T
+    inverse.flat[:: len(work) + 1] *= 0.5
+    return inverse
 
 
 def variance_steps(

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_deals import deals
 
 from planning.deals import audit, family_weights
 from planning.deals.columns import read_column
@@ -10,17 +11,6 @@ from planning.deals.drafting import draft
 from planning.deals.families import families_toml, load_families, parse_families, restrict
 from planning.deals.outcomes import read_outcomes
 from planning.errors import ConfigError, DataError, UsageError
-
-
-def deals(n: int = 600, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    x, owner = rng.normal(size=n), rng.integers(0, 15, n)
-    won = rng.random(n) < 1 / (1 + np.exp(-1.2 * x + 0.3))
-    return pd.DataFrame({
-        "deal_id": np.arange(1, n + 1), "fit": x, "owner": np.char.add("P", owner.astype(str)),
-        "outcome": np.where(won, "won", "lost"),
-    })  # fmt: skip
-
 
 FAMILIES = {
     "product": {"fields": ["fit"]},

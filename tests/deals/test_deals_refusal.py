@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from made_deals import deals
 
 from planning.deals import asof, family_weights, workspace
 from planning.deals.families import parse_families
@@ -21,16 +22,6 @@ class Page(emit.Results):
     def title(self, text):
         self.manifest["title"] = text
 
-
-
-def deals(n: int = 600, effect: float = 1.2, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    x, owner = rng.normal(size=n), rng.integers(0, 15, n)
-    won = rng.random(n) < 1 / (1 + np.exp(-effect * x + 0.3))
-    return pd.DataFrame({
-        "deal_id": np.arange(1, n + 1), "fit": x, "owner": np.char.add("P", owner.astype(str)),
-        "outcome": np.where(won, "won", "lost"),
-    })  # fmt: skip
 
 
 BOTH = {
