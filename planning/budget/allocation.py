@@ -7,15 +7,17 @@ The value of a split is the posterior mean of the response, times margin. The sp
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from planning.budget.branches import inflection, solve_branches, solve_grouped_lots
+from planning.budget.cents import to_cents
 from planning.budget.curves import Curves, Draws, Table
 from planning.budget.response import Response
 from planning.budget.rules import Rules, make_rules, read_bounds
-from planning.budget.solver import Groups, Solution, kkt_spread, polish, solve, to_cents
+from planning.budget.solver import Groups, Solution, kkt_spread, polish, solve
 from planning.errors import DataError, Fault, UsageError
 
 MOVE_LIMIT = 0.3
@@ -57,14 +59,15 @@ def allocate(
     margin : margin earned on a unit of outcome; lot : amounts come in whole lots of this size (cells that stay as
     they are excepted). Raises DataError naming the smallest set of limits that cannot hold.
     """
-    _sane(total, move_limit, margin)
+    _sane(total, move_limit, margin, lot)
     cells = response.cells
     current = cells["current"].to_numpy(float)
     total = round(float(current.sum()) if total is None else float(total), 2)
     checked = read_bounds(bounds, cells, bounds_file)
     committed = _committed(cells, fixed)
-    rules = make_rules(cells, checked, total, move_limit=move_limit, fixed=committed)
-    hard = rules if move_limit is None else make_rules(cells, checked, total, move_limit=None, fixed=committed)
+    limits = partial(make_rules, cells, checked, total, fixed=committed, whole_lot=lot)
+    rules = limits(move_limit=move_limit)
+    hard = rules if move_limit is None else limits(move_limit=None)
     draws, informed = response.draws, response.informed
     curves = AllCells(draws, informed, len(cells), margin)
     lo, hi = rules.lo, np.minimum(rules.hi, total + rules.lo)
@@ -81,13 +84,15 @@ def allocate(
     return Allocation(table, summary, response, rules, hard, solution, notes, response.warnings)
 
 
-def _sane(total, move_limit, margin) -> None:
+def _sane(total, move_limit, margin, lot) -> None:
     if total is not None and not (np.isfinite(total) and total > 0):
         raise UsageError(f"the total is {total:g}; there is nothing to split. Give an amount per period above 0.")
     if move_limit is not None and not 0 <= move_limit < 10:
         raise UsageError(f"the move limit is {move_limit:g}; give a share such as 0.3, or none.")
     if not (np.isfinite(margin) and 0 < margin <= 10):
         raise UsageError(f"the margin is {margin:g}; give the margin on a unit of outcome, such as 0.35.")
+    if lot is not None and not (np.isfinite(lot) and lot >= 0.01):
+        raise UsageError(f"the lot is {lot:g}; give an amount of at least 0.01, such as 500.")
 
 
 def _committed(cells: pd.DataFrame, fixed: pd.DataFrame | None) -> np.ndarray:
@@ -168,8 +173,6 @@ def _informed_groups(rules: Rules, x: np.ndarray, informed: np.ndarray) -> Group
 def _in_lots(curves: AllCells, solution: Solution, total: float, lot: float, lo, hi, rules: Rules) -> Solution:
     """Return the best split in whole lots of the cells with curves; the certificate is that of the split it comes
     from."""
-    if not (np.isfinite(lot) and lot >= 0.01):
-        raise UsageError(f"the lot is {lot:g}; give an amount of at least 0.01, such as 500.")
     if (rules.least > 0).any() or not rules.groups.disjoint:
         raise UsageError("whole lots do not go together with min_lot or with rules for crossing sums. Use one of them.")
     movable, x = ~rules.held[curves.informed], solution.x.copy()
@@ -200,21 +203,9 @@ def _polished(curves: AllCells, found: Solution, lo, hi, groups: Groups) -> tupl
     """Return spend, price and KKT spread at the optimum of the mean curves, starting from that of their tables."""
     if len(groups.floor) and not groups.disjoint:
         return found.x, found.price, found.kkt_spread
-    classes = np.zeros(len(lo), int)
-    if len(groups.floor):
-        binding = np.abs(found.group_prices) > 1e-9 * max(abs(found.price), 1e-300)
-        classes = np.where(groups.member.any(axis=0), groups.member.argmax(axis=0) + 1, 0)
-        classes = np.where(np.append(False, binding)[classes], classes, 0)
     mean = MeanCurves(curves)
-    x = polish(mean, found.x, lo, hi, classes)
-    slope = mean.marginal(x)
-    free = (x > lo + 1e-9 * (hi - lo)) & (x < hi - 1e-9 * (hi - lo))
-    own = np.full(classes.max() + 1, found.price)
-    for one in np.unique(classes[free]):
-        own[one] = float(np.mean(slope[free & (classes == one)]))
-    price = float(own[0])
-    moved = x + 0.0
-    return moved, price, kkt_spread(slope, moved, lo, hi, own[classes])
+    x, price, own = polish(mean, found, lo, hi, groups)
+    return x, price, kkt_spread(mean.marginal(x), x, lo, hi, own)
 
 
 class MeanCurves:

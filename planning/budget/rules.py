@@ -13,6 +13,7 @@ import pandas as pd
 
 from planning.budget.inputs import check_cells
 from planning.budget.solver import Groups
+from planning.budget.yielding import give_way
 from planning.errors import DataError, Fault
 
 
@@ -64,12 +65,18 @@ def said(rule) -> str:
 
 
 def make_rules(
-    cells: pd.DataFrame, rules: pd.DataFrame, total: float, *, move_limit: float | None, fixed: np.ndarray | None = None
+    cells: pd.DataFrame,
+    rules: pd.DataFrame,
+    total: float,
+    *,
+    move_limit: float | None,
+    fixed: np.ndarray | None = None,
+    whole_lot: float | None = None,
 ) -> Rules:
     """Return the limits for ``total``; ``cells`` has region, line, current and draw (-1: nothing is known).
 
-    ``fixed`` marks commitments that stay at their current amount. Raises DataError naming the smallest set of rules
-    that cannot hold together, and by how much.
+    ``fixed`` marks commitments that stay at their current amount; ``whole_lot`` is the lot the split is made in.
+    Raises DataError naming the smallest set of rules that cannot hold together, and by how much.
     """
     current = cells["current"].to_numpy(float)
     count = len(cells)
@@ -106,11 +113,9 @@ def make_rules(
         spread = _moves(current * _ratio(current, total), floor, cap, np.zeros(count, bool), move_limit)[0]
         loose_lo, loose_hi = np.where(yielding, spread[0], lo), np.where(yielding, spread[1], hi)
         if not violated(cells, loose_lo, loose_hi, groups, words, total, floor, cap, own_limit, held):
-            if words:
-                at = _moved_least(lo, hi, loose_lo, loose_hi, yielding, total, groups)
-                lo, hi = np.where(yielding, at, lo), np.where(yielding, at, hi)
-            else:
-                lo, hi = _least_loose(lo, hi, loose_lo, loose_hi, yielding, total)
+            lo[yielding] = hi[yielding] = give_way(
+                current, (loose_lo, loose_hi), (lo, hi), yielding, total, groups, whole_lot
+            )
             notes.append("cells without evidence could not all stay as they are; they share the rest in proportion")
             blocked = ""
     if blocked:
@@ -150,43 +155,6 @@ def _moves(current, floor, cap, held, move_limit):
     lo, hi = np.clip(least, floor, cap), np.clip(most, floor, cap)
     own = (np.isfinite(most) & ~held & (move_limit is not None)) & ((lo == least) | (hi == most))
     return (lo, hi), own
-
-
-def _least_loose(lo, hi, loose_lo, loose_hi, held, total):
-    """Move the held cells by the same share of the way to their loose limits, only as far as the total needs."""
-    gap = total - hi.sum() if hi.sum() < total else total - lo.sum()
-    toward = np.minimum(loose_hi, lo + abs(gap)) if gap > 0 else loose_lo
-    room = np.where(held, toward - lo, 0.0)
-    share = np.clip(gap / room.sum(), 0.0, 1.0) if room.sum() else 1.0
-    at = lo + share * room
-    return np.where(held, at, lo), np.where(held, at, hi)
-
-
-def _moved_least(lo, hi, loose_lo, loose_hi, held, total, groups: Groups) -> np.ndarray:
-    """Return where the held cells stand when the largest relative move among them is as small as the rules for sums
-    allow, by a linear program over all cells, that move and each held cell's own move."""
-    from scipy.optimize import linprog
-
-    count, at = len(lo), np.flatnonzero(held)
-    low, high = np.where(held, loose_lo, lo), np.where(held, loose_hi, hi)
-    usual = np.maximum(lo[at], 0.01 * max(total, 1.0) / count)
-    one = np.zeros((len(at), count))
-    one[np.arange(len(at)), at] = 1.0
-    own, most = np.diag(usual), usual[:, None]
-    nothing, capped = np.zeros((len(at), 1)), np.isfinite(groups.cap)
-    pad = np.zeros((len(groups.cap), 1 + len(at)))
-    above = [np.hstack([one, nothing, -own]), np.hstack([-one, nothing, -own])]
-    above.append(np.hstack([np.zeros((len(at), count)), -np.ones_like(most), np.eye(len(at))]))
-    above += [np.hstack([1.0 * groups.member, pad])[capped], np.hstack([-1.0 * groups.member, -pad])]
-    right = [lo[at], -lo[at], np.zeros(len(at)), groups.cap[capped] + 0.005, 0.005 - groups.floor]
-    found = linprog(
-        np.concatenate([np.zeros(count), [1.0], np.full(len(at), 1e-3 / max(len(at), 1))]),
-        A_ub=np.vstack(above), b_ub=np.concatenate(right),
-        A_eq=np.concatenate([np.ones(count), np.zeros(1 + len(at))])[None], b_eq=[total],
-        bounds=[*zip(low, np.where(np.isfinite(high), high, None), strict=True), *[(0, None)] * (1 + len(at))],
-        method="highs",
-    )  # fmt: skip
-    return found.x[:count]
 
 
 def violated(cells, lo, hi, groups: Groups, words, total, floor, cap, own_limit, held) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planning.budget.cents import whole_down, whole_up
+
 STEPS = 200
 
 
@@ -28,6 +30,12 @@ class Groups:
     def disjoint(self) -> bool:
         """Tell whether no cell is in two groups."""
         return bool((self.member.sum(axis=0) <= 1).all())
+
+    def in_cents(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return floor and cap in whole cents; a sum asked to a fraction of a cent is rounded."""
+        floor, cap = whole_up(self.floor), whole_down(self.cap)
+        exact = floor > cap
+        return np.where(exact, np.round(100 * self.floor), floor), np.where(exact, np.round(100 * self.cap), cap)
 
 
 @dataclass(frozen=True)
@@ -131,27 +139,75 @@ def _settle(x, total, lo, hi, curves, of, groups):
     return np.clip(x + gap * weight / weight.sum(), lo, hi)
 
 
-def polish(curves, x, lo, hi, classes: np.ndarray, *, rounds: int = 8) -> np.ndarray:
-    """Return a split moved by Newton's method to the optimum of smooth curves, from one that is nearly there.
+def polish(
+    curves, found: Solution, lo: np.ndarray, hi: np.ndarray, groups: Groups, *, rounds: int = 60
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Return split, price and each cell's own price at the optimum of smooth curves, from a split that is nearly there.
 
-    ``curves`` gives marginal and curvature at any spend. Cells of one class share a price and keep their sum; cells
-    at a bound stay there.
+    ``curves`` gives marginal and curvature at any spend; ``groups`` are disjoint. Newton's method on the limits that
+    act: a step ends at the first limit in its way, which acts from then on, and a limit that holds back nothing is let
+    go, so that no limit is broken on the way and the conditions hold at the end.
     """
+    x, count, price = found.x.copy(), len(groups.floor), found.price
     free = (x > lo + 1e-9 * (hi - lo)) & (x < hi - 1e-9 * (hi - lo))
+    of = np.where(groups.member.any(axis=0), groups.member.argmax(axis=0), count) if count else np.zeros(len(x), int)
+    acts = np.zeros(count + 1, int)
+    acts[:count] = np.where(np.abs(found.group_prices) > 1e-9 * max(abs(price), 1e-300), np.sign(found.group_prices), 0)
     for _ in range(rounds):
         slope, bend = curves.marginal(x), np.minimum(curves.curvature(x), -1e-300)
         give = np.where(free, -1.0 / bend, 0.0)
-        top = np.bincount(classes, give * slope)
-        room = np.bincount(classes, give)
-        price = np.divide(top, room, out=np.zeros_like(top), where=room > 0)
-        move = give * (slope - price[classes])
-        # A cell that stands still, such as one alone with a group's limit, must not hold back the others.
-        still = np.full_like(x, np.inf)
-        share = np.divide(np.where(move > 0, hi - x, x - lo), np.abs(move), out=still, where=move != 0)
-        x = x + move * min(1.0, 0.9 * float(share[free].min(initial=np.inf)))
-        if not free.any() or np.abs(move).max() <= 1e-12 * max(float(np.abs(x).max()), 1.0):
-            break
-    return x
+        classes = np.where(acts[of] != 0, of, count)
+        own = _class_prices(slope, give, classes, (x <= lo, x >= hi), count, price)
+        move = give * (slope - own[classes])
+        step, blocked = _first_in_the_way(x, move, lo, hi, free, of, acts, groups)
+        x = x + move * step
+        if blocked is not None:
+            kind, at = blocked
+            if kind == "cell":
+                free[at], x[at] = False, hi[at] if move[at] > 0 else lo[at]
+            else:
+                acts[at] = 1 if move[of == at].sum() > 0 else -1
+        elif np.abs(move).max(initial=0.0) <= 1e-12 * max(float(np.abs(x).max(initial=0.0)), 1.0):
+            held_back = slope - own[classes]
+            tight = 1e-10 * np.abs(own[classes])
+            inward = ~free & (hi > lo) & np.where(x >= hi, held_back < -tight, held_back > tight)
+            idle = acts[:count] * (own[:count] - own[count]) < -1e-10 * abs(own[count])
+            if not (inward.any() or idle.any()):
+                break
+            free |= inward
+            acts[:count][idle] = 0
+    return x, float(own[count]), own[classes]
+
+
+def _class_prices(slope, give, classes, ends, count: int, price: float) -> np.ndarray:
+    """Return each class's price: what its free cells have in common; where none is free, the one nearest to the total's
+    that leaves its cells at their ends."""
+    room = np.bincount(classes, give, count + 1)
+    own = np.divide(np.bincount(classes, give * slope, count + 1), room, out=np.full(count + 1, np.nan), where=room > 0)
+    own[count] = price if np.isnan(own[count]) else own[count]
+    for one in np.flatnonzero(np.isnan(own)):
+        inside = classes == one
+        least, most = slope[inside & ends[0]].max(initial=-np.inf), slope[inside & ends[1]].min(initial=np.inf)
+        own[one] = np.clip(own[count], least, max(least, most))
+    return own
+
+
+def _first_in_the_way(x, move, lo, hi, free, of, acts, groups: Groups) -> tuple[float, tuple[str, int] | None]:
+    """Return how much of ``move`` may be made (at most 1) and the cell or the group that ends it, if one does."""
+    moves = free & (move != 0)
+    share = np.full(len(x), np.inf)
+    np.divide(np.where(move > 0, hi - x, lo - x), move, out=share, where=moves)
+    step, blocked = 1.0, None
+    if len(x) and share.min() < step:
+        step, blocked = max(float(share.min()), 0.0), ("cell", int(share.argmin()))
+    if len(groups.floor):
+        sums, change = groups.member @ x, groups.member @ move
+        waits = (acts[:-1] == 0) & (np.abs(change) > 1e-13 * np.maximum(np.abs(sums), 1.0))
+        share = np.full(len(sums), np.inf)
+        np.divide(np.where(change > 0, groups.cap - sums, groups.floor - sums), change, out=share, where=waits)
+        if share.min() < step:
+            step, blocked = max(float(share.min()), 0.0), ("group", int(share.argmin()))
+    return step, blocked
 
 
 def kkt_spread(marginal, x, lo, hi, price) -> float:
@@ -204,45 +260,3 @@ def _rule_price(total_at, floor: float, cap: float, widest: float, *, equal: boo
         if high - low <= 1e-16 * widest:
             break
     return 0.5 * (low + high)
-
-
-def to_cents(x: np.ndarray, total: float, lo: np.ndarray, hi: np.ndarray, groups: Groups | None = None) -> np.ndarray:
-    """Return whole cents that add up to ``total`` exactly: largest remainder, within the bounds in cents.
-
-    A group whose sum lies at its floor or cap keeps that sum exactly: its cells are rounded among themselves first.
-    """
-    aim = int(round(total * 100))
-    low, high = np.ceil(np.round(lo * 100, 4)).astype(np.int64), np.floor(np.round(hi * 100, 4)).astype(np.int64)
-    high = np.maximum(high, low)
-    cents = np.clip(np.floor(x * 100 + 1e-7).astype(np.int64), low, high)
-    rest = x * 100 - cents
-    free = np.ones(len(x), bool)
-    if groups is not None and groups.disjoint:
-        for g in range(len(groups.floor)):
-            inside = groups.member[g]
-            for limit in (groups.floor[g], groups.cap[g]):
-                if np.isfinite(limit) and abs(x[inside].sum() - limit) <= 1e-6 * max(1.0, abs(limit)):
-                    cents[inside] = _spread_cents(
-                        cents[inside], rest[inside], int(round(limit * 100)), low[inside], high[inside]
-                    )
-                    free &= ~inside
-                    break
-    if free.any():
-        cents[free] = _spread_cents(cents[free], rest[free], aim - int(cents[~free].sum()), low[free], high[free])
-    if cents.sum() != aim:
-        cents = _spread_cents(cents, rest, aim, low, high)
-    return cents
-
-
-def _spread_cents(cents, rest, aim: int, low, high):
-    """Move single cents, largest remainder first, until the sum is ``aim`` or no cell may move."""
-    cents = cents.copy()
-    while (gap := aim - int(cents.sum())) != 0:
-        room = cents < high if gap > 0 else cents > low
-        if not room.any():
-            break
-        order = np.lexsort((np.arange(len(rest)), -rest if gap > 0 else rest))
-        order = order[room[order]][: abs(gap)]
-        cents[order] += 1 if gap > 0 else -1
-        rest = rest - (np.isin(np.arange(len(rest)), order)) * (1 if gap > 0 else -1)
-    return cents
