@@ -47,7 +47,8 @@ def run_audit(prepared: Prepared, families: Families | None) -> list[Finding]:
     found = list(prepared.findings) + audit_tables.audit_table(prepared)
     rows = np.flatnonzero(prepared.outcomes.closed)
     if len(rows) > audit_fields.SAMPLE:
-        rows = np.sort(np.random.default_rng(0).choice(rows, audit_fields.SAMPLE, replace=False))
+        drawn = pd.util.hash_array(prepared.ids.iloc[rows].astype(str).to_numpy(dtype=object))  # by id, not by place
+        rows = rows[np.sort(np.argsort(drawn, kind="stable")[: audit_fields.SAMPLE])]
     created, _ = audit_tables.find_dates(prepared)
     order = None
     if created is not None and created.iloc[rows].notna().mean() > 0.9:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, special
+from scipy import special
 
 from planning.deals.posterior import family_draws
-from planning.deals.winmodel import Fit, symmetric_inverse
+from planning.deals.winmodel import Fit, cholesky, symmetric_inverse
 
 WIDE, LEAST_ROUNDS = 800, 40
 ROUNDS_A_REFIT = 3
@@ -66,22 +66,12 @@ def column_covariance(fit: Fit, codes: np.ndarray) -> list[tuple[np.ndarray, np.
 
 def posterior_draws(fit: Fit, count: int, seed: int) -> np.ndarray:
     """Coefficients (count, p) drawn from the posterior."""
-    return _posterior(fit, np.random.default_rng(seed), count)
-
-
-def _posterior(fit: Fit, rng: np.random.Generator, count: int) -> np.ndarray:
-    root = _root(fit.covariance)
-    return fit.coefficients + rng.standard_normal((count, len(root))) @ root.T
-
-
-def _root(matrix: np.ndarray) -> np.ndarray:
-    scale = float(np.trace(matrix)) / len(matrix)
-    for ridge in (1e-10, 1e-8, 1e-6, 1e-4):
-        factor, failed = linalg.lapack.dpotrf(matrix + ridge * scale * np.eye(len(matrix)), lower=1)
-        if not failed:
-            return np.tril(factor)
-    values, vectors = np.linalg.eigh(matrix)
-    return vectors * np.sqrt(np.maximum(values, 0))
+    root = cholesky(fit.covariance.copy(), (1e-10, 1e-8, 1e-6, 1e-4))
+    if root is None:
+        values, vectors = np.linalg.eigh(fit.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+    noise = np.random.default_rng(seed).standard_normal((count, len(root)))
+    return fit.coefficients + noise @ root.T
 
 
 def drop_tests(fit: Fit) -> np.ndarray:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from planning.deals import counterfactual, deal_contributions, family_weights, posterior
+from planning.deals import audit_fields, counterfactual, deal_contributions, family_weights, posterior
+from planning.deals import design as design_module
 from planning.deals.calibrate import column_covariance, confounding_band
 from planning.deals.columns import read_column
 from planning.deals.design import build_design
@@ -72,6 +73,19 @@ def test_row_order_changes_nothing(world, weighed):
     shuffled = world.deals.sample(frac=1, random_state=3)
     again = family_weights(shuffled, families=table_of(world), refits=40).weights
     pd.testing.assert_frame_equal(again, weighed.weights, rtol=1e-12)
+
+
+def test_row_order_changes_nothing_where_fields_are_sampled(monkeypatch):
+    monkeypatch.setattr(audit_fields, "SAMPLE", 500)
+    monkeypatch.setattr(design_module, "EDGES_FROM", 700)
+    world = simulate_deals(1500, seed=4)
+    deals = world.deals.assign(amount=np.where(world.deals["outcome"].eq("won"), 1037.5, 2000.0))
+    families = table_of(world) | {"size": {"fields": ["amount"]}}
+    families["known_at"] |= {"amount": "creation"}
+    one, other = (family_weights(d, families=families, refits=4) for d in (deals, deals.sample(frac=1, random_state=5)))
+    assert one.findings["rule"].eq("round_amounts").any()
+    pd.testing.assert_frame_equal(one.findings, other.findings)
+    assert one.summary["reasons"] == other.summary["reasons"] and one.summary["auc"] == other.summary["auc"]
 
 
 def test_draws_follow_the_posterior_worked_out_on_a_grid():
