@@ -15,6 +15,8 @@ from planning.budget import year_sentences as words
 from planning.budget.ahead import YearAhead
 from planning.budget.regional import RegionalBudget
 from planning.reports import budget_workbook
+from planning.targets.fiscal import fiscal_sales
+from planning.targets.workspace import next_year
 
 QUARTERS = ["q1", "q2", "q3", "q4"]
 PEOPLE = [
@@ -27,7 +29,7 @@ def year_ahead(step: Any, budget: RegionalBudget) -> YearAhead | None:
     if budget.refused:
         return None
     asked, start = step.parameters, step.settings.calendar.fiscal_year_start
-    lines, people, sales = step.table("spend_lines"), step.table("people"), step.table("sales")
+    lines, people, sales = step.table("spend_lines"), step.table("people"), fiscal_sales(step).frame
     targets = None
     if step.has("annual_targets", "cells"):
         cells = step.result("annual_targets", "cells")
@@ -96,7 +98,8 @@ def keep_version(step: Any, budget: RegionalBudget, year: YearAhead | None, curr
     """Keeps the budget as a version of the workspace's plan, shows what changed, and keeps budget.xlsx."""
     if year is None:
         return None
-    for_year = step.settings.plan.year or pd.Timestamp(step.table("sales")["ds"].max()).year + 1
+    settings = step.settings
+    for_year = settings.plan.year or next_year(fiscal_sales(step).frame, settings.calendar.fiscal_year_start)
     folder = Path(step.root) / "plans" / str(for_year) / "budget"
     made = versions.record(
         year.rows, year=for_year, currency=currency, figures=budget.figures, cause=step.notebook

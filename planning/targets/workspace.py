@@ -13,6 +13,7 @@ from planning.forecast.joint_forecast import JointForecast
 from planning.targets import units, versions
 from planning.targets.annual import plan_year
 from planning.targets.authority import discount_authority
+from planning.targets.fiscal import FiscalSales, fiscal_sales
 from planning.targets.history import Panel, read_panel
 from planning.targets.kpis import smart_kpis, team_bonus
 from planning.targets.market import market_view
@@ -39,12 +40,13 @@ def plan_workspace(step: Any) -> tuple[Plan, Panel]:
     if asked.amount is not None:
         changes["amount"] = units.to_minor(asked.amount, policy.digits)
     policy = dataclasses.replace(policy, **changes)
-    sales = until(step.table("sales"), asked.as_of or settings.plan.as_of)
-    year = settings.plan.year or _next_year(sales, policy.fiscal_year_start)
+    known = fiscal_sales(step, asked.as_of or settings.plan.as_of)
+    sales = known.frame
+    year = settings.plan.year or next_year(sales, policy.fiscal_year_start)
     joint = step.result("demand_forecast", "joint") if _on_demand_forecast(step) else None
     if joint is not None and not _covers(joint, year, policy.fiscal_year_start):
         joint = None
-    return plan_year(
+    plan, panel = plan_year(
         sales,
         policy,
         year=year,
@@ -55,6 +57,7 @@ def plan_workspace(step: Any) -> tuple[Plan, Panel]:
         seed=step.seed,
         file="sales",
     )
+    return plan, known.said_in(panel)
 
 
 def _on_demand_forecast(step: Any, result: str = "joint") -> bool:
@@ -84,12 +87,8 @@ def replay_of(step: Any, plan: Plan, panel: Panel) -> Replay:
     return reliability(panel, start_month=start_month, years=years, method=method)
 
 
-def until(table: pd.DataFrame, as_of: Any, column: str = "ds") -> pd.DataFrame:
-    """Returns the rows of a table dated up to `as_of`; all where it is empty."""
-    return table if as_of is None else table[table[column] <= pd.Timestamp(as_of)]
-
-
-def _next_year(sales: pd.DataFrame, start_month: int) -> int:
+def next_year(sales: pd.DataFrame, start_month: int) -> int:
+    """Returns the fiscal year after the one the last sales lie in."""
     last = pd.Timestamp(sales["ds"].max())
     this = last.year if start_month == 1 or last.month < start_month else last.year + 1
     return this + 1
@@ -143,7 +142,8 @@ def people_of(step: Any, plan: Plan) -> PeopleView | None:
     if people is None or assignments is None:
         return None
     result = person_quotas(plan, people, assignments, over_assignment=step.parameters.over_assignment)
-    sales, law = step.table("sales"), plan.target.law
+    known, law = fiscal_sales(step), plan.target.law
+    sales = known.frame
     last = sales[(sales["ds"] >= plan.target.last_year_start) & (sales["ds"] < law.periods[0])]
     margin: pd.Series | float = 0.3
     if "margin" in last and "region" in last:
@@ -152,7 +152,7 @@ def people_of(step: Any, plan: Plan) -> PeopleView | None:
     rate = float(margin.mean()) if isinstance(margin, pd.Series) else margin
     kpis = smart_kpis(
         result,
-        year_end=law.periods[-1] + pd.offsets.MonthEnd(0),
+        year_end=known.ends(law.periods[-1:])[0],
         margin_rate=rate,
         new_customers=_new_customers(step, result, plan),
     )
@@ -204,8 +204,8 @@ def standing(step: Any) -> Standing:
     The plan is made again from what was known before the year, by the workspace's policy. step: a notebook's step with
     parameters `as_of` and `year`.
     """
-    plan, _panel, sales, as_of = _planned_year(step)
-    actual = _actual(plan, sales, as_of)
+    plan, _panel, known, as_of = _planned_year(step)
+    actual, sales = _actual(plan, known, as_of), known.frame
     deals, stages = step.table("deals"), step.table("stage_history")
     pipeline = signal = weight = None
     if deals is not None and stages is not None:
@@ -235,20 +235,21 @@ def standing(step: Any) -> Standing:
     )
 
 
-def _planned_year(step: Any) -> tuple[Plan, Panel, pd.DataFrame, pd.Timestamp]:
+def _planned_year(step: Any) -> tuple[Plan, Panel, FiscalSales, pd.Timestamp]:
     """Returns the plan of the year as it was made before it, its panel, all sales to the as-of day, and that day."""
     settings, asked = step.settings, step.parameters
     policy = policy_of(settings, step.table("priorities"))
-    sales = until(step.table("sales"), asked.as_of or settings.plan.as_of)
-    as_of = pd.Timestamp(asked.as_of or settings.plan.as_of or sales["ds"].max() + pd.offsets.MonthEnd(0))
-    year = asked.year or settings.plan.year or _next_year(sales, policy.fiscal_year_start)
+    known = fiscal_sales(step, asked.as_of or settings.plan.as_of)
+    sales = known.frame
+    as_of = pd.Timestamp(asked.as_of or settings.plan.as_of or known.last_day())
+    year = asked.year or settings.plan.year or next_year(sales, policy.fiscal_year_start)
     start, _end = year_periods(year, policy.fiscal_year_start)
     before = sales[sales["ds"] < start]
     folder = step.path("plans") / str(year)
     if (folder / "versions" / "current").exists():
         # The plan people agreed on is followed, not one made again.
         plan = versions.plan_of(folder, versions.load(folder))
-        return plan, read_panel(before, plan.target.law.keys, file="sales"), sales, as_of
+        return plan, read_panel(before, plan.target.law.keys, file="sales"), known, as_of
     plan, panel = plan_year(
         before,
         policy,
@@ -259,13 +260,13 @@ def _planned_year(step: Any) -> tuple[Plan, Panel, pd.DataFrame, pd.Timestamp]:
         seed=step.seed,
         file="sales",
     )
-    return plan, panel, sales, as_of
+    return plan, panel, known, as_of
 
 
-def _actual(plan: Plan, sales: pd.DataFrame, as_of: pd.Timestamp) -> np.ndarray:
+def _actual(plan: Plan, known: FiscalSales, as_of: pd.Timestamp) -> np.ndarray:
     """Returns the plan's cells x finished months of the year through `as_of`; 0 where a cell sold nothing."""
-    law = plan.target.law
-    months = law.periods[law.periods + pd.offsets.MonthEnd(0) <= as_of + pd.Timedelta(days=1)]
+    law, sales = plan.target.law, known.frame
+    months = law.periods[known.ends(law.periods) <= as_of + pd.Timedelta(days=1)]
     recorded = months[months <= sales["ds"].max()]
     frame = sales[sales["ds"] >= law.periods[0]]
     month = pd.to_datetime(frame["ds"]).dt.to_period("M").dt.start_time
@@ -280,12 +281,12 @@ def shock(step: Any) -> tuple[Replan, pd.DataFrame]:
     step: a notebook's step with parameters `as_of`, `year`, `move` and one event (`event, region, line, start, percent,
     sure`), or a table of events in the workspace.
     """
-    plan, _panel, sales, as_of = _planned_year(step)
+    plan, _panel, known, as_of = _planned_year(step)
     asked = step.parameters
     event = {"event": asked.event, "from": asked.start, "percent": asked.percent, "sure": asked.sure}
     event |= {key: getattr(asked, key, "") or None for key in plan.target.law.keys}
     events = events_of(pd.DataFrame([event]), plan.target.law.keys)
-    actual = _actual(plan, sales, as_of)
+    actual = _actual(plan, known, as_of)
     result = replan(plan, plan.target.adjusted.joint, events, actual, moves=sorted({*MOVES, asked.move}))
     months = result.plans[asked.move]
     unit = 10**plan.target.policy.digits
