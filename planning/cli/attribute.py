@@ -14,7 +14,7 @@ from planning.cli import common
 @click.option("--out", required=True, metavar="DIR", type=click.Path(), help="The folder the results go to.")
 @click.option("--delta", type=float, default=0.3, show_default=True, help="Unrecorded cause the band allows for.")
 @click.option("--refits", type=click.IntRange(10, 1000), default=60, show_default=True, help="Sampler rounds, in 3s.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same intervals.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same intervals.")
 @common.guarded
 def command(
     deals: str, outcome: str, won: str, lost: tuple[str, ...], families: str, out: str, delta: float, refits: int,

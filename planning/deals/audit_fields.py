@@ -16,7 +16,7 @@ SAMPLE = 100_000
 ONE_FIELD_REFUSED, ONE_FIELD_REVIEW = 0.95, 0.90
 FILL_WON_LOST, FILL_CLOSED_OPEN = 0.30, 0.40
 RANDOM_MINUS_TIME = 0.12
-PURE, PURE_ROWS = 0.97, 50
+PURE, PURE_ROWS, FEW_NUMBERS = 0.97, 50, 12
 MOSTLY_MISSING = 0.95
 ROUND_GAP = 0.20
 
@@ -249,7 +249,10 @@ def _one_field(name: str, codes: np.ndarray, won: np.ndarray, order: np.ndarray 
 
 def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.ndarray) -> list[Finding]:
     """Levels that nearly always win: an id is a process artefact, a class is the outcome in other words."""
-    if kind != "category":
+    if kind == "number" and values.nunique() <= FEW_NUMBERS:  # a flag or a small count says as much as a class
+        values = values.map(lambda value: None if pd.isna(value) else f"{value:g}")
+        codes = pd.Index(values.value_counts().index).get_indexer(values.to_numpy(dtype=object))
+    elif kind != "category":
         return []
     known = codes >= 0
     seen = np.bincount(codes[known], minlength=1)

@@ -37,8 +37,11 @@ MISSING_WORDS = {
 }
 _NUMBER_DIRT = re.compile(r"[\s\u00a0\u202f%€$£¥]")
 _ISO = re.compile(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
-_SLASHED = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4})( .*)?$")
-_CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日$")
+_SLASHED = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})( .*)?$")
+_CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日(\s*\d{1,2}[:时].*)?$")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY_NAMED = re.compile(r"^(?P<d>\d{1,2})[-/. ]\s*(?P<m>[a-z]{3,9})\.?[-/., ]\s*(?P<y>\d{4})( .*)?$", re.IGNORECASE)
+_NAMED_DAY = re.compile(r"^(?P<m>[a-z]{3,9})\.?[- ](?P<d>\d{1,2}),?[- ](?P<y>\d{4})( .*)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,10 @@ def _as_dates(texts: list[str | None]) -> np.ndarray | None:
 def _day(text: str) -> str | None:
     chinese = _CHINESE.match(text)
     if chinese:
-        return "{}-{:0>2}-{:0>2}".format(*chinese.groups())
+        return "{}-{:0>2}-{:0>2}".format(*chinese.groups()[:3])
+    named = _DAY_NAMED.match(text) or _NAMED_DAY.match(text)
+    if named and named["m"][:3].casefold() in _MONTHS:
+        return f"{named['y']}-{_MONTHS.index(named['m'][:3].casefold()) + 1:02d}-{named['d']:0>2}"
     if not _ISO.match(text):
         return None
     year, month, day = re.split(r"[-/.]", re.split(r"[ T]", text)[0])
@@ -170,7 +176,8 @@ def _slashed_day(found: re.Match, order: str | None) -> str | None:
     if order is None:
         return None
     day, month = (found[1], found[3]) if order == "dm" else (found[3], found[1])
-    return f"{found[4]}-{month:0>2}-{day:0>2}"
+    year = found[4] if len(found[4]) == 4 else f"20{found[4]}"
+    return f"{year}-{month:0>2}-{day:0>2}"
 
 
 def fold_level(text: str) -> str:

@@ -113,7 +113,7 @@ def load_families(path: str | Path) -> Families:
         what = "is a folder, a file is meant" if path.is_dir() else "there is no such file"
         raise UsageError(f"{path}: {what}. 'planning families' drafts one.")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text. Save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:

@@ -69,7 +69,13 @@ def post_mortem(
     deals, history = dated(step.table("deals")), step.table("stage_history")
     as_of = last_day(deals, _stated(step))
     if since is not None:
+        newest = deals["created_date"].max()
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
+        if deals.empty:
+            raise UsageError(
+                f"since {pd.Timestamp(since):%Y-%m-%d}: no deal was created from then on; the newest is of "
+                f"{newest:%Y-%m-%d}. Take an earlier day."
+            )
     families = _families(step, deals)
     return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
 
@@ -95,9 +101,11 @@ def analyse(
     rule, left_out, rows, follow_up = "", (), deals, None
     _same_ids(deals, history)
     moment = _moment(families, history, stage, age_days)
+    if history is not None and not history.empty:
+        families = replace(families, unplaced=_unplaced(families, history))
     if moment:
         taken: Snapshot = snapshot(deals, history, as_of=as_of, known_at=families.known_at, **moment)
-        families = replace(families, later=taken.later, unplaced=_unplaced(families, history))
+        families = replace(families, later=taken.later)
         rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
         follow_up = taken.follow_up_days
     result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)

@@ -24,6 +24,25 @@ def rules(frame: pd.DataFrame, **options) -> set[tuple[str, str]]:
     return set(zip(found["rule"], found["field"], strict=True))
 
 
+def test_a_flag_that_only_won_deals_have_is_refused_as_number_and_as_word():
+    frame = deals(1200)
+    won, half = frame["outcome"].eq("won"), np.random.default_rng(1).random(1200) < 0.5
+    families = {"other": {"fields": ["sent"]}, "known_at": {"sent": "creation"}}
+    for sent in ((won & half).astype(int), (won & half).map({True: "yes", False: "no"}), (won & half)):
+        found = audit(frame.assign(sent=sent), families=families)
+        row = found[found["field"].eq("sent") & found["rule"].eq("pure_levels")].iloc[0]
+        assert row["severity"] == "refused" and row["rows"] == int((won & half).sum())
+    # A count that says no more than it should is no finding.
+    found = audit(frame.assign(sent=np.random.default_rng(2).poisson(2.0, 1200)), families=families)
+    assert not found["rule"].eq("pure_levels").any()
+
+
+def test_a_families_file_saved_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "families.toml"
+    path.write_text(families_toml(parse_families(FAMILIES, "x")), encoding="utf-8-sig")
+    assert load_families(path).family_of == parse_families(FAMILIES, "x").family_of
+
+
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [
@@ -32,6 +51,11 @@ def rules(frame: pd.DataFrame, **options) -> set[tuple[str, str]]:
         (["2026-01-05", "2026-02-01", ""], "date"),
         (["25/12/2026", "01/02/2026"], "date"),
         (["2026年1月5日", "2026年3月1日"], "date"),
+        (["2026年01月05日 10:30", "2026年03月01日 09:00"], "date"),
+        (["05-Jan-2026", "17-Feb-2026"], "date"),
+        (["Jan 05, 2026", "December 25, 2025"], "date"),
+        (["25.12.26", "01.02.26"], "date"),
+        (["May", "June 2"], "category"),
         (["red", "Red ", "blue"], "category"),
         (["", None, "n/a"], "constant"),
         (["same", "same"], "constant"),

@@ -263,6 +263,9 @@ def test_fields_known_after_the_moment_are_refused(tables):
     odd = replace(families, known_at={**families.known_at, "discount": "Propsal", "line": "closing"})
     found = workspace.analyse(deals, stages, odd, pd.Timestamp("2026-12-31"), stage="Proposal").result.findings
     assert found.loc[found["rule"] == "no_such_stage", "field"].tolist() == ["discount"]
+    none_right = replace(families, known_at={**dict.fromkeys(families.known_at, "creation"), "discount": "Propsal"})
+    found = workspace.analyse(deals, stages, none_right, pd.Timestamp("2026-12-31")).result.findings
+    assert found.loc[found["rule"] == "no_such_stage", "field"].tolist() == ["discount"]
 
 
 def test_an_age_as_the_moment(tables, tmp_path):

@@ -309,6 +309,9 @@ def test_grades_keep_their_promise(world):
     assert graded.grades.set_index("grade")["observed"].loc[["hot", "warm", "cold"]].is_monotonic_decreasing
     with pytest.raises(DataError, match="decided leads"):
         grade_leads(world.deals.head(100), families=families)
+    for shares in ({"hot": 2.0}, {"cold": -1.0}, {"hot": 0.7, "cold": 0.7}):
+        with pytest.raises(UsageError, match="shares of the leads are meant"):
+            grade_leads(world.deals, families=families, **shares)
 
 
 def test_the_whole_post_mortem_of_a_refused_table_still_has_its_funnel():
