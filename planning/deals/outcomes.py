@@ -51,13 +51,14 @@ def read_outcomes(column: pd.Series, won: str, lost: tuple[str, ...] = ()) -> Ou
     With two values in the column, the other one is lost. With more, values that say so are lost, undecided or open;
     where none says lost, every other value is lost. Empty is open.
 
-    Raises UsageError when `won` is not in the column although closed deals are, or a value of `lost` is not there.
+    Raises UsageError when `won` is not in the column although deals may be won by another name, or a value of
+    `lost` is not there.
     """
     codes, levels = pd.factorize(column)
     plain = [plain_value(level) for level in levels]
     wanted, given = plain_value(won), {plain_value(value) for value in lost}
     present = {text for text in plain if text}
-    if wanted not in present and not _all_open(present):
+    if wanted not in present and not _none_won(present):
         shown = ", ".join(repr(str(level)) for level in list(levels)[:8])
         guess = did_you_mean(str(won), [str(level) for level in levels])
         raise UsageError(
@@ -72,8 +73,9 @@ def read_outcomes(column: pd.Series, won: str, lost: tuple[str, ...] = ()) -> Ou
     return Outcomes(by_level[codes], {str(text): state for text, state in states.items()})
 
 
-def _all_open(present: set[str]) -> bool:
-    return all(_OPEN.search(text) for text in present)
+def _none_won(present: set[str]) -> bool:
+    """Whether every value says that its deals are open, undecided or lost: then none is won, however won is written."""
+    return all(_OPEN.search(text) or _UNDECIDED.search(text) or _LOST.search(text) for text in present)
 
 
 def _classify(present: set[str], won: str | None, given: set[str | None]) -> dict[str, str]:

@@ -96,7 +96,12 @@ def analyse(
     The moment of the snapshot is `stage`, else `age_days` after a deal was created, else the last stage that a field of
     the families needs. Raises UsageError for a moment without a stage history, or for both.
     """
+    first = deals["created_date"].min()
     deals, later = until(named(deals), as_of)
+    if deals.empty and pd.notna(first):
+        raise UsageError(
+            f"as_of {as_of:%Y-%m-%d}: no deal was created by then; the first is of {first:%Y-%m-%d}. Take a later day."
+        )
     history = None if history is None else named(history[~(history["entered_at"] > as_of)])
     rule, left_out, rows, follow_up = "", (), deals, None
     _same_ids(deals, history)

@@ -37,6 +37,13 @@ def test_a_flag_that_only_won_deals_have_is_refused_as_number_and_as_word():
     assert not found["rule"].eq("pure_levels").any()
 
 
+def test_deals_none_of_which_is_won_are_one_outcome_and_no_typing_error():
+    answer = family_weights(deals(400).assign(outcome="lost"), families=FAMILIES)
+    assert answer.refused and answer.summary["n_lost"] == 400 and "one outcome" in answer.summary["reasons"][0]
+    with pytest.raises(UsageError, match="no such value"):
+        read_outcomes(pd.Series(["sold", "lost", "lost"]), "won")
+
+
 def test_a_families_file_saved_with_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "families.toml"
     path.write_text(families_toml(parse_families(FAMILIES, "x")), encoding="utf-8-sig")
