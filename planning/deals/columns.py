@@ -39,6 +39,7 @@ _NUMBER_DIRT = re.compile(r"[\s\u00a0\u202f%€$£¥]")
 _ISO = re.compile(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
 _SLASHED = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})( .*)?$")
 _CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日(\s*\d{1,2}[:时].*)?$")
+_SPELLING = re.compile(r"(?<![\d\s_\-.,'/])[\s_\-.,'/]+|[\s_\-.,'/]+(?![\d\s_\-.,'/])")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY_NAMED = re.compile(r"^(?P<d>\d{1,2})[-/. ]\s*(?P<m>[a-z]{3,9})\.?[-/., ]\s*(?P<y>\d{4})( .*)?$", re.IGNORECASE)
 _NAMED_DAY = re.compile(r"^(?P<m>[a-z]{3,9})\.?[- ](?P<d>\d{1,2}),?[- ](?P<y>\d{4})( .*)?$", re.IGNORECASE)
@@ -181,8 +182,10 @@ def _slashed_day(found: re.Match, order: str | None) -> str | None:
 
 
 def fold_level(text: str) -> str:
-    """The spelling-free form of a level: case, spaces, hyphens, dots and a trailing `.0` don't make two levels."""
-    return re.sub(r"[\s_\-.,'/]+", "", re.sub(r"(?<=\d)\.0$", "", text.strip().casefold())) or text
+    """The spelling-free form of a level: case, spaces, hyphens, dots and a trailing `.0` don't make two levels; between
+    digits they do (`1-10`, `110`)."""
+    plain = re.sub(r"\s*([_\-.,'/])\s*", r"\1", re.sub(r"(?<=\d)\.0$", "", text.strip().casefold()))
+    return _SPELLING.sub("", plain) or text
 
 
 def _read_levels(name: str, series: pd.Series, codes: np.ndarray, texts: list[str | None]) -> Column:

@@ -31,8 +31,8 @@ def lede(library: pd.DataFrame, people: pd.DataFrame) -> str:
     """Returns how it was compared and for how many people it cannot be told."""
     unsure = int((people["verdict"] == "cannot tell").sum())
     return _(
-        "Each person is compared with their own deals, and deals of equal difficulty with one another. For {unsure} of "
-        "{n} people it cannot be told how good they are."
+        "Each person is compared with their own deals, and deals of equal difficulty with one another. {unsure} of {n} "
+        "people are neither surely among the best fifth nor surely below the middle."
     ).format(unsure=number(unsure), n=number(len(people)))
 
 

@@ -358,7 +358,10 @@ def cannot_tell(
     out += [(family_name(name), text) for name in summary["not_measured"]]
     if performers is not None and len(performers):
         unsure = int((performers["verdict"] == "cannot tell").sum())
-        text = _("For {unsure} of {n} people the interval spans the average; more deals of each would tell.")
+        text = _(
+            "{unsure} of {n} people are neither surely among the best fifth nor surely below the middle; more deals would "
+            "tell."
+        )
         out.append((_("Who sells best"), text.format(unsure=number(unsure), n=number(len(performers)))))
     text = _("A cause outside these fields can shift any weight within its pale band; only recording it would tell.")
     return [*out, (_("What nobody recorded"), text)]

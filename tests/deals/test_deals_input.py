@@ -37,6 +37,13 @@ def test_a_flag_that_only_won_deals_have_is_refused_as_number_and_as_word():
     assert not found["rule"].eq("pure_levels").any()
 
 
+def test_spellings_are_one_level_and_size_bands_are_not():
+    merged = read_column(pd.Series(["Mid-Market", "mid market", "MidMarket", "10 - 50", "10-50"] * 20, name="segment"))
+    assert merged.values.nunique() == 2
+    bands = read_column(pd.Series(["1-10 staff", "110 staff", "v1.1", "v11", "11-50 staff"] * 20, name="size"))
+    assert bands.values.nunique() == 5 and not bands.merged
+
+
 def test_deals_none_of_which_is_won_are_one_outcome_and_no_typing_error():
     answer = family_weights(deals(400).assign(outcome="lost"), families=FAMILIES)
     assert answer.refused and answer.summary["n_lost"] == 400 and "one outcome" in answer.summary["reasons"][0]
