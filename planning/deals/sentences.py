@@ -359,8 +359,8 @@ def cannot_tell(
     if performers is not None and len(performers):
         unsure = int((performers["verdict"] == "cannot tell").sum())
         text = _(
-            "{unsure} of {n} people are neither surely among the best fifth nor surely below the middle; more deals would "
-            "tell."
+            "{unsure} of {n} people are neither surely among the best fifth nor surely below the middle; more deals "
+            "would tell."
         )
         out.append((_("Who sells best"), text.format(unsure=number(unsure), n=number(len(performers)))))
     text = _("A cause outside these fields can shift any weight within its pale band; only recording it would tell.")
