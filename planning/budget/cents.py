@@ -40,7 +40,7 @@ def to_cents(x: np.ndarray, total: float, lo: np.ndarray, hi: np.ndarray, groups
         cents[free] = _spread_cents(cents[free], rest[free], aim - int(cents[~free].sum()), low[free], high[free])
     if cents.sum() != aim:
         cents = _spread_cents(cents, rest, aim, low, high)
-    rules, between = _sums(groups, len(x), aim)
+    rules, between = sums_in_cents(groups, len(x), aim)
     for bounds in ((low, high), (whole_down(lo), whole_up(hi))):
         sums = rules @ cents
         if ((sums >= between[0]) & (sums <= between[1])).all():
@@ -50,7 +50,9 @@ def to_cents(x: np.ndarray, total: float, lo: np.ndarray, hi: np.ndarray, groups
     return cents
 
 
-def _sums(groups: Groups | None, count: int, aim: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+def sums_in_cents(
+    groups: Groups | None, count: int, aim: int
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Return which cells (sums, cells) each rule and, last, the total are about, and the limits in cents."""
     if groups is None:
         return np.ones((1, count), bool), (np.array([aim]), np.array([aim]))

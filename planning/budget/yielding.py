@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import optimize, sparse
 
-from planning.budget.cents import cents_beside, whole_down, whole_up
+from planning.budget.cents import cents_beside, sums_in_cents, whole_down, whole_up
 from planning.budget.solver import Groups
 from planning.errors import DataError
 
@@ -32,13 +32,11 @@ def give_way(
     which take whole lots where ``lot`` is given. Raises DataError where no whole cents or lots meet the rules.
     """
     at = np.flatnonzero(held)
-    kinds, of = _kinds(groups.member[:, ~held])
     unit = 1.0 if lot is None else 100 * lot
-    rules = np.vstack([groups.member, np.ones(len(held), bool)]).astype(float)
-    floor, cap = groups.in_cents()
-    aim = float(round(total * 100))
-    rules = np.hstack([rules[:, at], np.vstack([kinds, np.ones(kinds.shape[1])]) * unit])
-    between = np.append(np.maximum(floor, 0.0), aim), np.append(np.minimum(cap, aim), aim)
+    aim = round(total * 100)
+    rules, between = sums_in_cents(groups, len(held), aim)
+    kinds, of = np.unique(rules[:, ~held], axis=1, return_inverse=True)
+    rules = np.hstack([rules[:, at], kinds * unit])
     low, high = whole_up(loose[0][at]), np.minimum(whole_down(loose[1][at]), aim)
     low = np.minimum(low, high)
     lo, hi = limits[0][~held], np.minimum(limits[1][~held], total)
@@ -46,7 +44,7 @@ def give_way(
     ways = ((whole_up, whole_down), (whole_down, whole_up)) if lot is None else ((whole_up, whole_down),)
     found = None
     for least, most in ways:
-        room = np.bincount(of, least(lo, unit / 100)), np.bincount(of, most(hi, unit / 100))
+        room = np.bincount(of.ravel(), least(lo, unit / 100)), np.bincount(of.ravel(), most(hi, unit / 100))
         moved = _least_moves(100 * current[at], (low, high), room, rules, between, in_lots=lot is not None)
         if moved is not None:
             amounts, rest = moved
@@ -61,14 +59,6 @@ def give_way(
             "evidence give way. Change the total, a rule" + ("." if lot is None else ", or the lot.")
         )
     return found / 100
-
-
-def _kinds(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct columns of ``member`` (groups, cells) and which of them each cell has."""
-    if not len(member):
-        return np.zeros((0, 1)), np.zeros(member.shape[1], np.intp)
-    kinds, of = np.unique(member, axis=1, return_inverse=True)
-    return kinds.astype(float), of.ravel()
 
 
 def _least_moves(stands, bounds, room, rules, between, *, in_lots: bool) -> tuple[np.ndarray, np.ndarray] | None:

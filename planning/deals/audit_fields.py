@@ -251,7 +251,7 @@ def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.nd
     """Levels that nearly always win: an id is a process artefact, a class is the outcome in other words."""
     if kind == "number" and values.nunique() <= FEW_NUMBERS:  # a flag or a small count says as much as a class
         values = values.map(lambda value: None if pd.isna(value) else f"{value:g}")
-        codes = pd.Index(values.value_counts().index).get_indexer(values.to_numpy(dtype=object))
+        codes = field_codes(values, "category")
     elif kind != "category":
         return []
     known = codes >= 0
