@@ -26,7 +26,7 @@ from planning.deals.prepare import Finding, Prepared, prepare
 from planning.deals.vocabulary import family_name
 from planning.deals.winmodel import Fit, fit
 from planning.errors import UsageError
-from planning.language import _, percent
+from planning.language import _, number, percent
 
 WEIGHT_COLUMNS = ["family", "share", "lo90", "hi90", "p_zero", "band_lo", "band_hi", "n_fields", "share_abs"]
 DOMINANT = 0.70
@@ -114,7 +114,7 @@ def _weigh(
     scored = held_out(model, codes[order], prepared.won[order], seed=base["seed"])
     shares = family_shares(model, codes[order], refits=base["refits"], seed=base["seed"])
     weights = _weights_table(model, codes, shares, base["delta"])
-    findings = findings + _family_findings(weights, findings)
+    findings = findings + _family_findings(weights, findings) + _thin_findings(model.design, shares, len(codes))
     reasons = refusal.cannot_carry(scored, weights, findings)
     return _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights)
 
@@ -162,8 +162,8 @@ def canonical_order(codes: np.ndarray, won: np.ndarray) -> np.ndarray:
     """An order of the deals (n,) that does not depend on the order they came in, so that no sum or draw does."""
     odd = 2 * np.random.default_rng(0).integers(0, 2**62, codes.shape[1] + 1, dtype=np.uint64) + 1
     mixed = won.astype(np.uint64) * odd[-1]
-    for number in range(codes.shape[1]):
-        mixed += codes[:, number].astype(np.uint64) * odd[number]
+    for column, factor in zip(codes.T, odd[:-1], strict=True):
+        mixed += column.astype(np.uint64) * factor
     return np.argsort(mixed, kind="stable")
 
 
@@ -200,9 +200,9 @@ def _weights_table(model: Fit, codes: np.ndarray, shares: Shares, delta: float) 
 def family_parts(model: Fit, codes: np.ndarray) -> np.ndarray:
     """Log-odds (n, families) each family adds, not centred."""
     out = np.zeros((len(codes), len(model.design.families)))
-    place = {name: number for number, name in enumerate(model.design.families)}
-    for number, (term, columns) in enumerate(zip(model.design.terms, model.design.slices, strict=True)):
-        out[:, place[term.family]] += (term.table.astype(np.float64) @ model.coefficients[columns])[codes[:, number]]
+    place = list(model.design.families)
+    for term, columns, coded in zip(model.design.terms, model.design.slices, codes.T, strict=True):
+        out[:, place.index(term.family)] += (term.table.astype(np.float64) @ model.coefficients[columns])[coded]
     return out
 
 
@@ -216,6 +216,22 @@ def _family_findings(weights: pd.DataFrame, findings: list[Finding]) -> list[Fin
     )
     action = _("Look for a field in it that is written after the fact.")
     return [Finding("refused" if pure else "warning", "(families)", "dominant_family", text, action)]
+
+
+def _thin_findings(design: Design, shares: Shares, deals: int) -> list[Finding]:
+    """Classes whose values say no more than chance: a variance is never negative, so they take some weight even so."""
+    found = []
+    for term in design.terms:
+        if term.field in shares.thin:
+            text = _(
+                "{n} values with {each} deals each: what they say is no more than chance (p = {p}); they may still "
+                "take some weight, so the interval of {family} allows for none"
+            ).format(
+                n=number(len(term.levels) + term.pooled), each=number(deals / (len(term.levels) + term.pooled), 1),
+                p=number(shares.thin[term.field], 2), family=family_name(term.family),
+            )  # fmt: skip
+            found.append(Finding("warning", term.field, "thin_class", text, _("Group it into fewer classes.")))
+    return found
 
 
 def _answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from planning.deals import names
 from planning.deals.columns import Column
@@ -17,6 +18,7 @@ ONE_FIELD_REFUSED, ONE_FIELD_REVIEW = 0.95, 0.90
 FILL_WON_LOST, FILL_CLOSED_OPEN = 0.30, 0.40
 RANDOM_MINUS_TIME = 0.12
 PURE, PURE_ROWS, FEW_NUMBERS = 0.97, 50, 12
+BY_CHANCE, SET_APART = 1e-6, 3.0
 MOSTLY_MISSING = 0.95
 ROUND_GAP = 0.20
 
@@ -259,9 +261,12 @@ def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.nd
     wins = np.bincount(codes[known], won[known], len(seen))
     base = won.mean()
     rate = wins / np.maximum(seen, 1)
-    pure = (seen >= PURE_ROWS) & ((rate >= PURE) | (rate <= 1 - PURE))
-    if not pure.any() or not 0.08 < base < 0.92:
+    nearly = (rate >= PURE) | (rate <= 1 - PURE)
+    pure = nearly & (seen >= PURE_ROWS)
+    if not 0.08 < base < 0.92:
         return []
+    if not pure.any():
+        return _set_apart(name, values, seen, wins, base, nearly)
     labels = values.value_counts().index
     worst = int(np.argmax(np.where(pure, seen, -1)))
     rows = int(seen[pure].sum())
@@ -279,6 +284,24 @@ def _pure(name: str, codes: np.ndarray, values: pd.Series, kind: str, won: np.nd
     if always > 0.1 * len(won) or rows > 0.4 * len(won):
         return [Finding("refused", name, "pure_levels", text, _("Its values repeat the outcome."), rows)]
     return [Finding("warning", name, "pure_levels", text, _("Check when these values are written."), rows)]
+
+
+def _set_apart(
+    name: str, values: pd.Series, seen: np.ndarray, wins: np.ndarray, base: float, nearly: np.ndarray
+) -> list[Finding]:
+    """A value that is no rule yet: too few deals for one, or not quite pure, but no chance and hardly a cause."""
+    chance = np.minimum(special.bdtr(seen - wins, seen, 1 - base), special.bdtr(wins, seen, base))
+    few = nearly & (chance * len(seen) < BY_CHANCE)
+    odds = np.log((wins + 0.5) / (seen - wins + 0.5)) - np.log(base / (1 - base))
+    found = few | ((seen >= PURE_ROWS) & (np.abs(odds) > SET_APART))
+    if not found.any():
+        return []
+    worst = int(np.argmax(np.where(found, seen, -1)))
+    text = _("“{value}”: {wins} of {deals} won, against {rate} of all deals").format(
+        value=" ".join(str(values.value_counts().index[worst]).split())[:60], wins=number(int(wins[worst])),
+        deals=number(int(seen[worst])), rate=percent(float(base)),
+    )  # fmt: skip
+    return [Finding("warning", name, "set_apart", text, _("Check when it is written."), int(seen[found].sum()))]
 
 
 def _round_amounts(name: str, amounts: np.ndarray, won: np.ndarray) -> list[Finding]:

@@ -183,13 +183,25 @@ def with_sorting(design: Design, codes: np.ndarray, parts: np.ndarray) -> Design
 
 
 def _sorted_term(term: Term, codes: np.ndarray, sums: np.ndarray) -> Term:
+    """The class with a column for each of `sums` (n, others): how far a level's deals are off the average one.
+
+    The mean of a level's few deals is mostly theirs and not the level's. It is shrunk by what deals of one level differ
+    among themselves, and the column is the smaller the less of it is left: none where nothing was sorted.
+    """
     counts = np.bincount(codes, minlength=len(term.table)).astype(float)
+    sums = sums - sums.mean(axis=0)
     means = np.stack([np.bincount(codes, column, len(term.table)) for column in sums.T], axis=1)
     means = means / np.maximum(counts, 1)[:, None]
-    weights = counts / counts.sum()
-    means = np.where(counts[:, None] > 0, means - weights @ means, 0.0)
-    spread = np.sqrt(weights @ means**2)
-    means = means[:, spread > 1e-6] / spread[spread > 1e-6]
+    seen, n = int((counts > 0).sum()), counts.sum()
+    between = counts @ means**2
+    within = np.maximum((sums**2).sum(axis=0) - between, 0.0) / max(n - seen, 1)
+    sorting = np.maximum(between - (seen - 1) * within, 0.0) / max(n - (counts @ counts) / n, 1e-9)
+    trust = sorting / np.maximum(sorting + within / np.maximum(counts, 1)[:, None], 1e-12)
+    shrunk, weights = np.where(counts[:, None] > 0, means * trust, 0.0), counts / n
+    shrunk = np.where(counts[:, None] > 0, shrunk - weights @ shrunk, 0.0)
+    spread = np.sqrt(weights @ shrunk**2)
+    kept = spread > 1e-6
+    means = shrunk[:, kept] / spread[kept] * np.sqrt(weights @ trust)[kept]
     table = np.hstack([term.table, means.astype(np.float32)])
     groups = term.groups + (f"{term.family}: {term.field} sorting",) * means.shape[1]
     return replace(term, table=table, groups=groups, sorted_by=means.shape[1])
@@ -220,6 +232,8 @@ def number_term(name: str, family: str, values: np.ndarray, bins: int = MAX_BINS
     scaled = _scaled(_within_reach(centres, weights))
     slope = _standard(scaled, weights)
     parts, groups = [slope[:, None]], [f"{family}: slopes"]
+    if len(centres) == 2:  # a flag is a class of two: a rare one may do no more to a deal than a common one
+        parts, groups = [np.sqrt([[0.5]]) * [[-1.0], [1.0]]], [f"{family}: small classes"]
     bends = _bends(slope, weights, min(most, len(centres) - 2))
     if bends.shape[1]:
         parts.append(bends)

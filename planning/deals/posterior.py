@@ -16,6 +16,8 @@ as a Metropolis step: without it each draw is exact. A round costs columns³ / 3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import linalg, special
 
@@ -30,20 +32,24 @@ REACHES = np.geomspace(0.02, 4.0, 40)
 LEAST_VARIANCE = 1e-9
 
 
-def family_draws(fit: Fit, spread: list, rounds: int, rng: np.random.Generator) -> np.ndarray:
-    """Variances (draws, families) of the families' contributions, drawn from the posterior.
+def family_draws(
+    fit: Fit, spread: list, rounds: int, rng: np.random.Generator, parts: Sequence = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (draws, families) of the families' contributions, drawn from the posterior, and (draws, parts) of
+    `parts` of them in the same draws.
 
-    `spread` is, per family in order, its columns and their covariance over the deals.
+    `spread` is, per family in order, its columns and their covariance over the deals; `parts` the same of any columns.
     """
     chain = _Chain(fit, spread, rng)
-    drawn = []
+    drawn, of_parts = [], []
     for number in range(SETTLING + rounds):
-        found = chain.draw_coefficients()
+        found, b = chain.draw_coefficients()
         if number >= SETTLING:
             drawn.append(found)
+            of_parts.append(chain.variances_of(chain.placed(parts), b))
         chain.draw_deviations()
         chain.draw_sizes()
-    return np.concatenate(drawn)
+    return np.concatenate(drawn), np.concatenate(of_parts)
 
 
 def even_handed(variances: np.ndarray) -> np.ndarray:
@@ -73,8 +79,8 @@ class _Chain:
         self.own = np.diag(gram)[order[self.cut :]]
         found = np.unique(key[order][1:], return_index=True, return_inverse=True, return_counts=True)
         self.starts, self.group, self.counts = found[1:]
-        place = np.argsort(order)
-        self.spread = [(place[columns], s) for columns, s in spread]
+        self.place = np.argsort(order)
+        self.spread = self.placed(spread)
         self.family = design.family_of[order][1:][self.starts]
         original = design.groups[order][1:][self.starts]
         names = [design.group_names[number] for number in original]
@@ -85,15 +91,23 @@ class _Chain:
         self._stand(fit.coefficients[order])
 
     def _stand(self, b: np.ndarray) -> None:
-        self.b, self.variances = b, self._variances(b[None])[0]
+        self.b, self.variances = b, self.variances_of(self.spread, b[None])[0]
         self.prior = even_handed(self.variances)
 
-    def _variances(self, b: np.ndarray) -> np.ndarray:
-        sums = [np.einsum("ri,ri->r", b[:, columns] @ s, b[:, columns]) for columns, s in self.spread]
-        return np.maximum(np.stack(sums, axis=1), LEAST_VARIANCE)
+    def placed(self, parts: Sequence) -> list:
+        """The same columns by their place in the chain."""
+        return [(self.place[columns], s) for columns, s in parts]
 
-    def draw_coefficients(self) -> np.ndarray:
-        """A few draws of b given the deviations; returns the variances (draws, families) the chain stood at."""
+    def variances_of(self, parts: Sequence, b: np.ndarray) -> np.ndarray:
+        """Variances (draws, parts) over the deals of what the parts' columns contribute at `b` (draws, p)."""
+        out = np.empty((len(b), len(parts)))
+        for number, (columns, s) in enumerate(parts):
+            out[:, number] = np.einsum("ri,ri->r", b[:, columns] @ s, b[:, columns])
+        return np.maximum(out, LEAST_VARIANCE)
+
+    def draw_coefficients(self) -> tuple[np.ndarray, np.ndarray]:
+        """A few draws of b given the deviations; returns the variances (draws, families) and the coefficients
+        (draws, p) the chain stood at."""
         cut, penalty = self.cut, 1 / self.sd[self.group] ** 2
         own = self.own + penalty[cut - 1 :]
         scaled = self.cross / own[:, None]
@@ -105,13 +119,13 @@ class _Chain:
         head = mean[:, None] + _back(root, noise[:cut])
         tail = (self.score[cut:, None] - self.cross @ head) / own[:, None] + noise[cut:] / np.sqrt(own)[:, None]
         drawn = np.vstack([head, tail]).T
-        found = self._variances(drawn)
-        stood = np.empty_like(found)
+        found = self.variances_of(self.spread, drawn)
+        stood, at = np.empty_like(found), np.empty_like(drawn)
         for number, (prior, chance) in enumerate(zip(even_handed(found), self._chances(len(found)), strict=True)):
             if chance < prior - self.prior:
                 self.b, self.variances, self.prior = drawn[number], found[number], prior
-            stood[number] = self.variances
-        return stood
+            stood[number], at[number] = self.variances, self.b
+        return stood, at
 
     def draw_deviations(self) -> None:
         """Deviations given the coefficients, then reaches given the deviations, each on a grid."""

@@ -21,6 +21,7 @@ from planning.deals.design import Design
 CHUNK = 16_384
 AVERAGED_WORK = 3e9
 VARIANCE_LIMITS = (1e-6, 25.0)
+LIKELY_EFFECT = 1.0
 NEGLIGIBLE = 2e-4
 WIDE_CLASS = 100
 
@@ -118,7 +119,11 @@ def symmetric_inverse(matrix: np.ndarray, penalty: np.ndarray) -> np.ndarray:
 def variance_steps(
     solver: Solver, score: np.ndarray, design: Design, variances: np.ndarray, steps: int, tolerance: float = 3e-3
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Alternates coefficients and group variances (var = b'b / effective number of coefficients) until they settle."""
+    """Alternates coefficients and group variances (var = b'b / effective number of coefficients) until they settle.
+
+    A group's deviation is half-normal of scale `LIKELY_EFFECT` a priori: deals that say nothing against it, such as a
+    value that has always won, would else drive its effect without bound. Where deals say something it hardly counts.
+    """
     groups, n_groups = design.groups, design.n_groups
     sizes = np.bincount(groups[groups >= 0], minlength=n_groups)
     inside = groups >= 0
@@ -130,7 +135,8 @@ def variance_steps(
         squares = np.bincount(groups[inside], (b * b)[inside], n_groups)
         traces = solver.group_traces(groups, n_groups)
         effective = np.maximum(sizes - traces / variances, 1e-3)
-        fresh = np.clip(squares / effective, *VARIANCE_LIMITS)
+        bounded = np.sqrt(effective**2 + 4 * squares / LIKELY_EFFECT**2) - effective
+        fresh = np.clip(LIKELY_EFFECT**2 / 2 * bounded, *VARIANCE_LIMITS)
         step = np.log(fresh / variances)
         if previous is not None:  # a steady shrinking or growing is taken in longer steps
             same = (step * previous > 0) & (np.abs(step) > 0.5 * np.abs(previous))

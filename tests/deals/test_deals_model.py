@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from planning.deals import audit_fields, counterfactual, deal_contributions, family_weights, posterior
+from planning.deals import audit_fields, calibrate, counterfactual, deal_contributions, family_weights, posterior
 from planning.deals import design as design_module
 from planning.deals.calibrate import column_covariance, confounding_band
 from planning.deals.columns import read_column
@@ -97,7 +97,7 @@ def test_draws_follow_the_posterior_worked_out_on_a_grid():
     assert design.width == 3
     model = Fit(np.zeros(3), np.eye(3), np.full(2, 0.1), Normal(gram, score, 0.0), 1, True, design)
     spread = [(np.array([1]), np.eye(1)), (np.array([2]), np.eye(1))]
-    drawn = posterior.family_draws(model, spread, 4000, rng)
+    drawn, _ = posterior.family_draws(model, spread, 4000, rng)
 
     sd, reach = np.geomspace(0.01, 5, 300), np.geomspace(0.02, 4, 300)
     half_normal = np.exp(-0.5 * (sd[:, None] / reach) ** 2) / reach @ np.gradient(reach)
@@ -120,9 +120,9 @@ def test_draws_follow_the_posterior_worked_out_on_a_grid():
 def test_the_large_class_drawn_apart_gives_the_same_posterior(monkeypatch, weighed):
     model = weighed.model
     spread = column_covariance(model, weighed.codes)
-    apart = posterior.family_draws(model, spread, 300, np.random.default_rng(1))
+    apart, _ = posterior.family_draws(model, spread, 300, np.random.default_rng(1))
     monkeypatch.setattr(posterior, "CLASS_FROM", 10_000)
-    together = posterior.family_draws(model, spread, 300, np.random.default_rng(2))
+    together, _ = posterior.family_draws(model, spread, 300, np.random.default_rng(2))
     doubt = together.std(axis=0)
     assert (np.abs(apart.mean(axis=0) - together.mean(axis=0)) < 0.3 * doubt).all()
     np.testing.assert_allclose(apart.std(axis=0), doubt, rtol=0.25)
@@ -134,13 +134,86 @@ def test_noisy_shares_are_drawn_together_and_certain_ones_are_not(weighed):
 
     def read(times: float) -> np.ndarray:
         normal = Normal(model.normal.gram * times, model.normal.score * times, 0.0)
-        drawn = posterior.family_draws(replace(model, normal=normal), spread, 100, np.random.default_rng(0))
+        drawn, _ = posterior.family_draws(replace(model, normal=normal), spread, 100, np.random.default_rng(0))
         return (drawn / drawn.sum(axis=1, keepdims=True)).mean(axis=0)
 
     b = np.linalg.lstsq(model.normal.gram, model.normal.score)[0]
     sizes = np.array([b[c] @ s @ b[c] for c, s in spread])
     np.testing.assert_allclose(read(300.0), sizes / sizes.sum(), atol=0.02)
     assert read(0.05).std() < 0.75 * read(300.0).std()
+
+
+def test_a_part_of_a_family_is_told_beside_it_in_the_same_draws(weighed):
+    model = weighed.model
+    spread = column_covariance(model, weighed.codes)
+    halves = [(columns[: len(columns) // 2], s[: len(columns) // 2, : len(columns) // 2]) for columns, s in spread]
+    drawn, same = posterior.family_draws(model, spread, 20, np.random.default_rng(1), spread)
+    np.testing.assert_allclose(same, drawn, rtol=1e-12)
+    again, part = posterior.family_draws(model, spread, 20, np.random.default_rng(1), halves)
+    np.testing.assert_array_equal(again, drawn)
+    assert part.shape == drawn.shape and not np.allclose(part, drawn)
+
+
+def with_flags(count: int, share_of_won: float, n: int = 800) -> family_weights:
+    """Weights of a company in which `count` flags mark a few won deals and no lost one."""
+    world, rng = simulate_deals(n, seed=3), np.random.default_rng(0)
+    won, table = world.deals["outcome"].eq("won"), table_of(world)
+    flags = {f"flag{k}": (won & (rng.random(n) < share_of_won)).astype(int) for k in range(count)}
+    table["process"] = {"fields": list(flags)}
+    table["known_at"] |= dict.fromkeys(flags, "creation")
+    return family_weights(world.deals.assign(**flags), families=table)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_weights_and_contributions_agree_where_flags_mark_won_deals_only(count):
+    result = with_flags(count, 0.12)
+    parts = deal_contributions(result).drop(columns=["deal_id", "intercept"]).var(ddof=0)
+    row = result.weights.set_index("family").loc["process"]
+    assert row["lo90"] <= (parts / parts.sum())["process"] <= row["hi90"]
+    assert row["p_zero"] < 1e-3  # thirty-odd deals with the flag, all won
+    assert result.findings["rule"].eq("set_apart").sum() == count
+
+
+def test_one_test_near_one_does_not_outweigh_a_small_one():
+    assert calibrate._cauchy(np.array([0.001, 1.0])) < 0.01
+    rng = np.random.default_rng(0)
+    for count in (2, 6):
+        found = [calibrate._cauchy(p) < 0.05 for p in rng.random((4000, count))]
+        assert np.mean(found) == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_class_of_values_that_mean_nothing_may_weigh_nothing():
+    """Three hundred meaningless values among 1,200 deals: stated, and the interval reaches down to what is left."""
+    world, rng = simulate_deals(1200, seed=5003), np.random.default_rng(703)
+    table = table_of(world)
+    table["noise"] = {"fields": ["account"]}
+    table["known_at"]["account"] = "creation"
+    account = np.char.add("A", rng.integers(0, 300, 1200).astype(str))
+    result = family_weights(world.deals.assign(account=account), families=table)
+    row = result.findings[result.findings["rule"] == "thin_class"].iloc[0]
+    assert row["field"] == "account" and "4" in row["evidence"]
+    assert result.weights.set_index("family").loc["noise", "lo90"] == 0.0
+
+
+def test_levels_are_sorted_as_far_as_their_deals_say_so():
+    """A level's mean counts as its own only beyond what its few deals differ by chance."""
+    rng = np.random.default_rng(0)
+    few, many = rng.integers(0, 300, 1200), rng.integers(0, 20, 1200)
+    own = rng.standard_normal(20)
+    for codes, truth, expected in ((few, np.zeros(300), 0.35), (many, own, None)):
+        columns = {"who": read_column(pd.Series(np.char.add("A", codes.astype(str)), name="who")),
+                   "x": read_column(pd.Series(rng.standard_normal(1200), name="x"))}  # fmt: skip
+        design = build_design(columns, {"who": "skill", "x": "product"})
+        coded = design.codes({name: column.values for name, column in columns.items()})
+        parts = np.zeros((1200, 2))
+        parts[:, [t.field for t in design.terms].index("x")] = truth[codes] + rng.standard_normal(1200)
+        term = next(t for t in design_module.with_sorting(design, coded, parts).terms if t.field == "who")
+        columns_of = term.table[: len(term.levels), term.table.shape[1] - term.sorted_by :]
+        if expected is not None:
+            assert not columns_of.size or np.sqrt((columns_of**2).mean()) < expected
+        else:
+            by_level = own[[int(level[1:]) for level in term.levels]]
+            assert np.corrcoef(columns_of[:, 0], by_level)[0, 1] > 0.95
 
 
 def test_noise_is_refused():
