@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from planning.deals.funnel import in_order
+
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
-    """Ids of deals as text, `9001.0` as `9001`: the export of one table may write them as numbers, of another not."""
+    """Ids of deals as text, `9001.0` as `9001`: the export of one table may write them as numbers, of another not.
+
+    Rows stand by deal, those of a stage history in time, so that nothing depends on the order they were exported in.
+    """
     ids = table["deal_id"].astype("str").str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
-    return table.assign(deal_id=ids.where(table["deal_id"].notna()))
+    table = table.assign(deal_id=ids.where(table["deal_id"].notna()))
+    table = in_order(table) if "entered_at" in table else table.sort_values("deal_id", kind="stable")
+    return table.reset_index(drop=True)
 
 
 def dated(deals: pd.DataFrame) -> pd.DataFrame:
@@ -22,7 +29,7 @@ def as_came_in(deals: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFram
     """Deals with the owner and the amount they had when they came in, where the history tells: both change later."""
     if history is None or history.empty:
         return deals
-    first = history.sort_values(["deal_id", "entered_at"], kind="stable").groupby("deal_id").first()
+    first = in_order(history).groupby("deal_id").first()
     names = [name for name in ("owner_id", "amount") if name in first and name in deals]
     then = {name: deals["deal_id"].map(first[name]) for name in names}
     return deals.assign(**{name: value.where(value.notna(), deals[name]) for name, value in then.items()})

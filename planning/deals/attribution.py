@@ -44,11 +44,17 @@ class FamilyWeights:
     model: Fit | None = field(default=None, repr=False)
     codes: np.ndarray | None = field(default=None, repr=False)
     shares: Shares | None = field(default=None, repr=False)
+    order: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def refused(self) -> bool:
         """Whether the data cannot carry weights."""
         return bool(self.summary["refused"])
+
+    @property
+    def measured(self) -> list[str]:
+        """The families of the model in the order in which the families file names them."""
+        return [name for name in self.families.fields if name in self.model.design.families]
 
 
 def family_weights(
@@ -116,15 +122,18 @@ def _weigh(
     weights = _weights_table(model, codes, shares, base["delta"])
     findings = findings + _family_findings(weights, findings) + _thin_findings(model.design, shares, len(codes))
     reasons = refusal.cannot_carry(scored, weights, findings)
-    return _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights)
+    return replace(
+        _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights), order=order
+    )
 
 
 def usable_fields(prepared: Prepared, families: Families, findings: list[Finding]) -> dict[str, str]:
-    """Fields that may be causes, with their family: listed, not refused, and not constant."""
+    """Fields that may be causes, with their family: listed, not refused, and not constant; by name, so that no number
+    depends on the order in which the families file has them."""
     refused = auditing.refused_fields(findings)
     return {
         name: family
-        for name, family in families.family_of.items()
+        for family, name in sorted((family, name) for name, family in families.family_of.items())
         if name not in refused and prepared.columns.get(name) is not None and _varies(prepared, name)
     }
 
@@ -158,13 +167,16 @@ def fit_fields(
     return fit(design, ordered, won, start=_padded(model, design)), codes, order
 
 
-def canonical_order(codes: np.ndarray, won: np.ndarray) -> np.ndarray:
-    """An order of the deals (n,) that does not depend on the order they came in, so that no sum or draw does."""
+def canonical_order(codes: np.ndarray, won: np.ndarray, ids: pd.Series | None = None) -> np.ndarray:
+    """An order of the deals (n,) that does not depend on the order they came in, so that no sum or draw does.
+
+    Deals that are alike stand by their `ids` where it matters which is which.
+    """
     odd = 2 * np.random.default_rng(0).integers(0, 2**62, codes.shape[1] + 1, dtype=np.uint64) + 1
     mixed = won.astype(np.uint64) * odd[-1]
     for column, factor in zip(codes.T, odd[:-1], strict=True):
         mixed += column.astype(np.uint64) * factor
-    return np.argsort(mixed, kind="stable")
+    return np.argsort(mixed, kind="stable") if ids is None else np.lexsort([ids.astype(str).to_numpy(str), mixed])
 
 
 def _padded(model: Fit, design: Design) -> Fit:
@@ -284,8 +296,10 @@ def deal_contributions(result: FamilyWeights, *, by: str = "family") -> pd.DataF
         labels = [term.field for term in model.design.terms]
     else:
         parts, labels = family_parts(model, result.codes), list(model.design.families)
-    means = parts.mean(axis=0)
+    means = parts[result.order].mean(axis=0)
     frame = pd.DataFrame(parts - means, columns=labels)
+    if by == "family":
+        frame = frame[result.measured]
     ids = result.prepared.ids[result.prepared.outcomes.closed].reset_index(drop=True)
     frame.insert(0, "deal_id", ids)
     frame["intercept"] = float(model.coefficients[0] + means.sum())

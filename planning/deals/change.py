@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from planning.deals.attribution import FamilyWeights, family_parts
+from planning.deals.attribution import FamilyWeights, canonical_order, family_parts
 from planning.deals.calibrate import posterior_draws
 from planning.errors import UsageError
 
@@ -35,7 +35,12 @@ def period_change(result: FamilyWeights, dates: pd.Series, split: pd.Timestamp, 
     low, high = np.nanquantile(repeats, [0.05, 0.95], axis=0)
     frame = pd.DataFrame({"part": [*families, "mix", "unexplained", "total"], "points": point})
     frame["lo90"], frame["hi90"] = np.minimum(low, point), np.maximum(high, point)
-    return frame
+    return _as_named(frame, [*result.measured, "mix", "unexplained", "total"])
+
+
+def _as_named(frame: pd.DataFrame, parts: list[str]) -> pd.DataFrame:
+    """The rows in the order in which the families file names them."""
+    return frame.set_index("part").loc[parts].reset_index()
 
 
 def period_rates(result: FamilyWeights, dates: pd.Series, split: pd.Timestamp) -> pd.DataFrame:
@@ -52,8 +57,10 @@ def _two_periods(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ids = result.prepared.ids[result.prepared.outcomes.closed].to_numpy()
     when = dates.reindex(ids)
-    known = when.notna().to_numpy()
-    after = (when[known] >= split).to_numpy()
+    known = np.flatnonzero(when.notna().to_numpy())
+    after = (when.iloc[known] >= split).to_numpy()
+    order = canonical_order(np.column_stack([result.codes[known], after]), result.prepared.won[known])
+    known, after = known[order], after[order]  # what is drawn from them does not depend on the order they came in
     if min(after.sum(), (~after).sum()) < 30:
         raise UsageError(
             f"{split:%Y-%m-%d} leaves {int((~after).sum())} deals before and {int(after.sum())} after; 30 are needed."
@@ -104,4 +111,4 @@ def won_lost_gap(result: FamilyWeights, *, seed: int = 0) -> pd.DataFrame:
     frame["lo90"] = np.minimum([*low, total_low], frame["gap"])
     frame["hi90"] = np.maximum([*high, total_high], frame["gap"])
     frame["share"] = frame["gap"] / gap.sum()
-    return frame
+    return _as_named(frame, [*result.measured, "total"])

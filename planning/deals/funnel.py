@@ -20,9 +20,17 @@ def wilson(hits: np.ndarray, n: np.ndarray, z: float = Z90) -> tuple[np.ndarray,
 
 def stage_order(history: pd.DataFrame) -> list[str]:
     """Stages in the order deals pass them: by the mean place of each stage among the stages of its deals."""
-    ordered = history.sort_values(["deal_id", "entered_at"], kind="stable")
-    place = ordered.groupby("deal_id").cumcount()
-    return list(place.groupby(ordered["stage"]).mean().sort_values(kind="stable").index)
+    place = history.groupby("deal_id")["entered_at"].rank()  # stages of one day share a place
+    return list(place.groupby(history["stage"]).mean().sort_values(kind="stable").index)
+
+
+def in_order(history: pd.DataFrame) -> pd.DataFrame:
+    """The stage history by deal and time; stages a deal entered on one day in the order deals pass them."""
+    if "stage" not in history:
+        return history.sort_values(["deal_id", "entered_at"], kind="stable")
+    places = {stage: number for number, stage in enumerate(stage_order(history))}
+    keyed = history.assign(_place=history["stage"].map(places))
+    return keyed.sort_values(["deal_id", "entered_at", "_place"], kind="stable").drop(columns="_place")
 
 
 def funnel(deals: pd.DataFrame, history: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
@@ -156,7 +164,7 @@ def cohort_changes(table: pd.DataFrame) -> pd.DataFrame:
 def days_by_stage(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """Where do the days of a decided deal go? Mean days in each stage and its share of all: `stage, days_won,
     days_lost, days_mean, share`."""
-    ordered = history.sort_values(["deal_id", "entered_at"], kind="stable")
+    ordered = in_order(history)
     info = deals.set_index("deal_id")[["outcome", "closed_date"]].reindex(ordered["deal_id"])
     after = ordered.groupby("deal_id")["entered_at"].shift(-1).to_numpy()
     ends = pd.Series(after, index=ordered.index).fillna(pd.Series(info["closed_date"].to_numpy(), index=ordered.index))
@@ -184,7 +192,7 @@ def overdue(
     Returns `deal_id, stage, days, usual_days, times` (days ÷ usual), the longest waiting first. A stage that fewer than
     `least` deals have left has no usual time, so none of its deals is late.
     """
-    ordered = history.sort_values(["deal_id", "entered_at"], kind="stable")
+    ordered = in_order(history)
     left = ordered.groupby("deal_id")["entered_at"].shift(-1)
     days = (left - ordered["entered_at"]).dt.days
     past = days[left.notna()].groupby(ordered["stage"])

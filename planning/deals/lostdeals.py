@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from planning.deals.attribution import FamilyWeights, deal_contributions
+from planning.deals.attribution import FamilyWeights, canonical_order, deal_contributions
 from planning.deals.casemix import shrunken_effects
 
 SURPRISE = 0.60
@@ -18,7 +18,9 @@ def typical_losses(result: FamilyWeights, *, kinds: int = 4, seed: int = 0) -> p
     Returns one row a kind: `deal_id` of its most central deal, `deals, share, weakest, strongest` (the families that
     spoke most against and for it), and that deal's contribution per family.
     """
-    parts = deal_contributions(result).set_index("deal_id").drop(columns="intercept")[result.prepared.won == 0]
+    order = canonical_order(result.codes, result.prepared.won, result.prepared.ids[result.prepared.outcomes.closed])
+    parts = deal_contributions(result).set_index("deal_id").drop(columns="intercept").iloc[order]
+    parts = parts[result.prepared.won[order] == 0]
     rng = np.random.default_rng(seed)
     sample = parts if len(parts) <= MOST else parts.iloc[np.sort(rng.choice(len(parts), MOST, replace=False))]
     centres = _medoids(sample.to_numpy(), min(kinds, len(sample)), rng)

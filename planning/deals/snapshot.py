@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.deals.funnel import step_order
+from planning.deals.funnel import in_order, step_order
 from planning.errors import UsageError, did_you_mean
 from planning.language import _, number
 
@@ -97,12 +97,12 @@ def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_
 
 def _seen(rows: pd.DataFrame, history: pd.DataFrame, order: list[str], stage: str | None) -> pd.DataFrame:
     """The history of each deal up to its snapshot, oldest first."""
-    seen = history.merge(rows[["deal_id", "snapshot_at"]], on="deal_id")
+    seen = in_order(history).merge(rows[["deal_id", "snapshot_at"]], on="deal_id")
     seen = seen[seen["entered_at"] <= seen["snapshot_at"]]
     if stage is not None:  # a history of days: what was entered later on the same day was not known yet
         later = set(order[order.index(stage) + 1 :])
         seen = seen[~(seen["stage"].isin(later) & (seen["entered_at"] == seen["snapshot_at"]))]
-    return seen.sort_values(["deal_id", "entered_at"], kind="stable")
+    return seen
 
 
 def _as_known(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:

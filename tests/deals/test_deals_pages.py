@@ -88,6 +88,34 @@ def mortem(tables):
     return workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), seed=20270101)
 
 
+def test_no_number_depends_on_the_order_of_rows_or_of_the_families_file(tables):
+    deals, stages = tables[0].head(1500), tables[1]
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    turned = replace(
+        families, fields={name: members[::-1] for name, members in reversed(families.fields.items())},
+        known_at=dict(reversed(families.known_at.items())),
+    )  # fmt: skip
+
+    def everything(rows, history, table) -> dict[str, pd.DataFrame]:
+        mortem = workspace.analyse(rows, history, table, pd.Timestamp("2026-12-31"))
+        leads = workspace.grade_workspace(
+            rows, workspace.at_creation(table), pd.Timestamp("2026-12-31"), history=history
+        )
+        return dict(mortem.tables) | {"open_leads": leads.open_leads, "grades": leads.grading.grades}
+
+    plain = everything(deals, stages, families)
+    shuffled = everything(deals.sample(frac=1, random_state=1), stages.sample(frac=1, random_state=2), families)
+    for name, frame in shuffled.items():
+        pd.testing.assert_frame_equal(frame, plain[name], check_exact=True, obj=name)
+    other = everything(deals, stages, turned)
+    keys = {"weights": "family", "gap": "part", "typical": "deal_id", "practices": "practice", "levers": "lever",
+            "grades": "grade", "open_leads": "deal_id"}  # fmt: skip
+    for name, key in keys.items():
+        frame = other[name].set_index(key)[[c for c in plain[name] if c != key]].loc[plain[name][key]].reset_index()
+        expected = plain[name][[key, *(c for c in plain[name] if c != key)]]
+        pd.testing.assert_frame_equal(frame, expected, rtol=1e-9, atol=1e-12, check_dtype=False, obj=name)
+
+
 def post_mortem_page(mortem, folder) -> Recorder:
     step = Recorder(folder)
     for show in (deals_page.show_answer, deals_page.show_weights, deals_page.show_reasons, deals_page.show_lost_deals,
