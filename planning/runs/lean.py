@@ -30,6 +30,12 @@ with _hidden("rfc3987_syntax", "isoduration", "pyarrow"):
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import papermill_io
+
+# papermill goes to the working folder of a run's start for each file it reads or writes, and back. That folder belongs
+# to the whole process: notebooks that run side by side moved it under one another, and left it where an earlier run
+# had been. Every path we give is absolute, so nobody needs to go anywhere.
+papermill_io.get_handler("local").cwd = lambda _folder: None
 
 __all__ = [
     "CellTimeoutError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 import shutil
 import threading
@@ -170,6 +171,17 @@ def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkey
     read = registry.read
     monkeypatch.setattr(registry, "read", lambda folder: time.sleep(0.2) or read(folder))
     assert [step["status"] for step in launch.start("f")["steps"]] == ["reused"] * 3
+
+
+def test_no_run_changes_the_working_folder_which_all_threads_share(workspace, monkeypatch):
+    """papermill did so at each read and write; two side by side left it where an earlier run had been."""
+    workspace.configure('[flows.f]\nsteps = ["a", "b"]\n[run]\njobs = 2\n')
+    for name in "ab":
+        workspace.notebook(name)
+    gone, go = [], os.chdir
+    monkeypatch.setattr(os, "chdir", lambda folder: (gone.append(folder), go(folder)))
+    assert launch.start("f")["status"] == "ok"
+    assert gone == []
 
 
 def test_results_that_were_touched_are_not_reused(workspace):
