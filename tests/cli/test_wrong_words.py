@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -47,6 +48,17 @@ def test_help_and_version_end_well_and_nothing_at_all_shows_the_help(capsys, mon
     assert code == 0 and "planning runs --prune --keep 30d" in out and err == ""
     code, out, err = _said(capsys, monkeypatch)
     assert code == 2 and "annual_plan" in out + err
+
+
+def test_python_m_planning_is_the_same_command(tmp_path):
+    def call(*words):
+        return subprocess.run([sys.executable, "-m", "planning", *words], capture_output=True, text=True, cwd=tmp_path)
+
+    shown = call("--version")
+    assert shown.returncode == 0 and shown.stdout.startswith("planning, version ")
+    wrong = call("rn")
+    assert wrong.returncode == 2 and wrong.stderr == "error: there is no command 'rn'. Did you mean 'run'? See " \
+        "'planning --help'.\n"  # fmt: skip
 
 
 def test_every_command_s_help_has_an_example_of_its_own(capsys, monkeypatch):
