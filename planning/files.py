@@ -136,21 +136,31 @@ def content_id(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:VERSION_ID]
 
 
-def keep_version(folder: str | Path, content: Any) -> Path:
-    """Writes content as `folder/versions/<id>.json` and makes it current; an equal version is never written twice."""
+def keep_version(folder: str | Path, content: Any, *, current: bool = True) -> Path:
+    """Writes content as `folder/versions/<id>.json`; an equal version is never written twice.
+
+    current: make it the one that counts; a what-if is kept beside it.
+    """
     store = Path(folder) / "versions"
     store.mkdir(exist_ok=True)
     path = store / f"{content_id(content)}.json"
     if not path.exists():
         write_json(path, content)
-    write_text(store / "current", path.stem + "\n")
+    if current:
+        write_text(store / "current", path.stem + "\n")
     return path
+
+
+def current_version(folder: str | Path) -> str:
+    """Returns the id of the version that counts; empty where none does."""
+    path = Path(folder) / "versions" / "current"
+    return path.read_text("utf-8").strip() if path.is_file() else ""
 
 
 def has_versions(folder: str | Path, *ids: str) -> bool:
     """Tells whether a folder holds versions, and all those whose ids start as named."""
     store = Path(folder) / "versions"
-    return (store / "current").is_file() and all(list(store.glob(f"{one}*.json")) for one in ids)
+    return all(any(store.glob(f"{one}*.json")) for one in ids or ("",))
 
 
 def version_paths(folder: str | Path) -> list[Path]:
@@ -169,7 +179,11 @@ def read_version(folder: str | Path, wanted: str | None = None) -> tuple[str, di
     UsageError where there is no such version or several; DataError where the file was changed by hand.
     """
     store = Path(folder) / "versions"
-    wanted = wanted or (store / "current").read_text("utf-8").strip()
+    wanted = wanted or current_version(folder)
+    if not wanted:
+        raise UsageError(
+            f"{folder}: has versions, but none that counts. See 'planning plans', then 'planning plans --adopt ID'."
+        )
     found = sorted(store.glob(f"{wanted}*.json"))
     if len(found) != 1:
         known = [path.stem for path in store.glob("*.json")]

@@ -69,28 +69,43 @@ def load(folder: str | Path, plan_id: str | None = None) -> Version:
     return Version(**(content | {"plan_id": found}), rows=rows)
 
 
-def keep(folder: str | Path, version: Version) -> Version:
+def keep(folder: str | Path, version: Version, *, what_if: bool = False) -> Version:
     """Keeps a budget as the current version of `folder`, its parent the one before; the same budget again is the same
-    version."""
+    version.
+
+    what_if: keep it beside the current one, which stays.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if files.has_versions(folder):
+    cause = f"what if: {version.cause}" if what_if else version.cause
+    if files.current_version(folder):
         before = load(folder)
-        again = _under(version, before.parent)
-        version = again if again.plan_id == before.plan_id else _under(version, before.plan_id)
+        again = _under(version, before.parent, before.cause)
+        if again.plan_id == before.plan_id and before.cause in (version.cause, cause):
+            return before
+        version = _under(version, before.plan_id, cause)
+    else:
+        version = _under(version, version.parent, cause)
+    files.keep_version(folder, _content(version), current=not what_if)
+    return version
+
+
+def adopt(folder: str | Path, plan_id: str) -> Version:
+    """Makes a kept version the one that counts, and returns it."""
+    version = load(folder, plan_id)
     files.keep_version(folder, _content(version))
     return version
 
 
-def _under(version: Version, parent: str | None) -> Version:
-    version = dataclasses.replace(version, parent=parent)
+def _under(version: Version, parent: str | None, cause: str) -> Version:
+    version = dataclasses.replace(version, parent=parent, cause=cause)
     return dataclasses.replace(version, plan_id=files.content_id(_content(version)))
 
 
 def versions(folder: str | Path) -> pd.DataFrame:
     """Returns one row a version: `plan_id, parent, current, made_at, year, currency, budget, cause, author`, oldest
     first."""
-    now, rows = load(folder).plan_id, []
+    now, rows = files.current_version(folder), []
     for path in files.version_paths(folder):
         one = load(folder, path.stem)
         made = files.made_at(path)

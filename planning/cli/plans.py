@@ -15,23 +15,27 @@ from planning.errors import UsageError, did_you_mean
 @click.command(short_help="List the versions of the annual plan and its budget.")
 @click.argument("folder", required=False)
 @click.option("--diff", "pair", nargs=2, metavar="OLD NEW", help="What changed between two versions, by cell and key.")
-@click.option("--scenario", metavar="PATCHES.json", help="Make a version from patches on the current one.")
+@click.option("--scenario", metavar="PATCHES.json", help="A what-if: keep a version, patches on the current one.")
+@click.option("--adopt", metavar="ID", help="Make a kept version the one that counts.")
 @click.option("--cause", default="scenario", show_default=True, help="Why, kept with the version (with --scenario).")
 @click.option("--author", default="", help="Who, kept with the version (with --scenario).")
 @common.guarded
 def command(
-    folder: str | None, pair: tuple[str, str] | None, scenario: str | None, cause: str, author: str, as_json: bool
-) -> None:
+    folder: str | None, pair: tuple[str, str] | None, scenario: str | None, adopt: str | None, cause: str, author: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Lists the versions of a plan folder (written by `planning targets --out`) and of its budget, oldest first.
 
     Without FOLDER: those of the workspace, in plans/<year> and plans/<year>/budget. A scenario is a JSON list of
     patches, run on the same forecast and seed:
     [{"set": "target.target", "value": 0.6}, {"add": "lock", "value": {"region": "South", ...}}].
+    Its version is kept beside the current one, as those of what-if runs are; --adopt makes one the current version.
 
     \b
     planning plans plan
     planning plans plan --diff 3f2a9c 81bd07
     planning plans plan --scenario higher.json --cause "what if 60 %"
+    planning plans plan --adopt 81bd07
     """
     from planning.targets import versions
 
@@ -42,8 +46,15 @@ def command(
     if scenario:
         before = versions.load(folders[0])
         version = versions.scenario(folders[0], _patches(scenario), cause=cause, author=author)
-        versions.save(folders[0], version)
+        versions.save(folders[0], version, versions.outlook(folders[0], before), current=False)
         common.show(versions.diff(before, version), as_json)
+        kept = "is the plan that counts already" if version.plan_id == before.plan_id else "is kept beside it"
+        click.echo(f"{before.plan_id} counts; {version.plan_id} {kept}. See 'planning plans --adopt'.", err=True)
+        return
+    if adopt:
+        name, before, after = adopted(folders, adopt)
+        text = f"{name}: version {after} counts now" + (f"; it was {before}." if before != after else ", as before.")
+        common.show({"kind": name, "current": after, "before": before}, True) if as_json else click.echo(text)
         return
     import pandas as pd
 
@@ -61,6 +72,23 @@ def stores(folder: Path) -> list[tuple[str, Any, Path]]:
 
     known = [("targets", targets, folder), ("budget", budgets, folder / "budget")]
     return [one for one in known if files.has_versions(one[2])]
+
+
+def adopted(folders: list[Path], wanted: str) -> tuple[str, str, str]:
+    """Makes a version the one that counts; returns (targets or budget, the one that counted, the new one)."""
+    from planning import files
+
+    places = [one for folder in folders for one in stores(folder)]
+    found = [one for one in places if files.has_versions(one[2], wanted)]
+    if len(found) != 1:
+        known = [path.stem for _name, _kind, place in places for path in files.version_paths(place)]
+        cause = "there is no such version." + did_you_mean(wanted, known)
+        if found:
+            cause = "several versions start so. Write more of it, or name the plan's folder."
+        raise UsageError(f"--adopt {wanted}: {cause} See 'planning plans'.")
+    name, kind, place = found[0]
+    before = files.current_version(place)
+    return name, before, kind.adopt(place, wanted).plan_id
 
 
 def compared(folders: list[Path], before: str, after: str) -> Any:

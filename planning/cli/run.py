@@ -21,7 +21,7 @@ from planning.errors import NotebookError, UsageError
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one notebook may take.")
 @click.option("--cell-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one cell may take.")
 @click.option(
-    "--scenario", metavar="NAME", help="Take the parameters kept in scenarios/NAME.toml; -p goes before them."
+    "--scenario", metavar="NAME", help="A what-if: take the parameters of scenarios/NAME.toml; -p goes before them."
 )
 @click.option("--each", metavar="NAME[=A,B]", help="One run for each value of a parameter.")
 @click.option("--engine", default="local", show_default=True, help="With --each: local or dask://HOST:PORT.")
@@ -40,6 +40,9 @@ def command(
 ) -> None:
     """Executes a flow of workbench.toml, or a notebook, and writes the run's folder, its pages and the gallery.
 
+    Values given here (-p other than the language, --scenario, --each) make it a what-if: its plan and budget are kept
+    as versions beside those that count. Values that are to count stand in workbench.toml.
+
     \b
     planning run annual_plan
     planning run demand_forecast -p language=zh
@@ -56,7 +59,7 @@ def command(
     if each is not None:
         tell_each(launch.start_each(target, each, given=given, engine=engine, **options), as_json)
         return
-    record = launch.start(target, given=given, **options)
+    record = launch.start(target, given=given, what_if=True if scenario else None, **options)
     tell(record, as_json)
 
 
@@ -71,8 +74,18 @@ def tell(record: dict[str, Any], as_json: bool) -> None:
             *(f"{s['notebook']}: {w}" for s in record["steps"] for w in s["warnings"]),
         ]:
             click.echo(f"warning: {warning}", err=True)
+        for folder, version in beside(record):
+            click.echo(
+                f"what if: {folder} keeps version {version} beside the one that counts. "
+                f"'planning plans --adopt {version}' makes it count."
+            )
     if record["status"] != "ok":
         raise NotebookError("\n".join(causes(record)))
+
+
+def beside(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Returns the versions that a what-if kept beside those that count: (folder, version)."""
+    return [pair for step in record["steps"] for pair in step.get("what_if", {}).items()]
 
 
 def tell_each(found: dict[str, Any], as_json: bool) -> None:

@@ -104,7 +104,7 @@ def keep_version(step: Any, budget: RegionalBudget, year: YearAhead | None, curr
     made = versions.record(
         year.rows, year=for_year, currency=currency, figures=budget.figures, cause=step.notebook
     )
-    version = versions.keep(folder, made)
+    version = versions.keep(folder, made, what_if=step.what_if)
     step.keeps(folder, version.plan_id)
     parent = versions.load(folder, version.parent) if version.parent else None
     comparable = parent is not None and parent.currency == currency

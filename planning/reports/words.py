@@ -106,6 +106,18 @@ def kept(run: Run) -> str:
     return _("{kept}: {names}. Resume the run to go on from there.").format(kept=words, names=names)
 
 
+def what_if(run: Run) -> str:
+    """Returns that the plan or budget a run made does not count, and how to make it; empty where it does."""
+    kept = dict(pair for step in run.steps for pair in (step.facts.get("what_if") or {}).items())
+    if not kept:
+        return ""
+    named = language.listing([f"{folder} {version}" for folder, version in kept.items()])
+    return _(
+        "A what-if, with values given for this run alone: the plan that counts stays as it was. Kept beside it: "
+        "{versions}. To make one count: planning plans --adopt {example}"
+    ).format(versions=named, example=next(iter(kept.values())))
+
+
 def reuse(step: Step) -> str:
     """Returns why a step shows an earlier result; nothing where it was computed."""
     if step.status != "reused":

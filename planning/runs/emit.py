@@ -3,6 +3,7 @@
 ```
 results/<notebook>/manifest.json     titles, sentences, numbers, order of the sections, hashes
                    kept.json         versions it made current outside of its results, such as a plan's
+                   what_if.json      versions it kept beside the current ones
                    tables/<name>.parquet, .csv      charts/<name>.wide.svg, .narrow.svg, the first .png
                    objects/<name>/                  files/<name>
 ```
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "manifest.json"
-KEPT = "kept.json"
+KEPT, WHAT_IF = "kept.json", "what_if.json"
 FORMATS = (
     "money", "percent", "number", "integer", "date", "month", "text", "ratio", "probability", "significant",
 )  # fmt: skip
@@ -85,10 +86,12 @@ class Results:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / MANIFEST).unlink(missing_ok=True)
-        (self.folder / KEPT).unlink(missing_ok=True)
+        for name in (KEPT, WHAT_IF):
+            (self.folder / name).unlink(missing_ok=True)
         self._used: set[str] = set()
         self._pictures = pictures
         self._kept: dict[str, str] = {}
+        self._what_if: dict[str, str] = {}
         self.manifest: dict[str, Any] = {
             "notebook": notebook,
             "language": language,
@@ -256,13 +259,14 @@ class Results:
         self.manifest["left_out"].append(row)
         return Shown(f"<p>{html.escape(reason)}: {row['rows']}</p>", f"{reason}: {row['rows']}")
 
-    def keeps(self, folder: str, version: str) -> None:
-        """Writes down which version of a folder of the workspace this notebook made the current one.
+    def keeps(self, folder: str, version: str, *, current: bool = True) -> None:
+        """Writes down which version of a folder of the workspace this notebook made the current one, or kept beside it.
 
         Beside the manifest: equal results under another version are equal for those that use them.
         """
-        self._kept[folder] = version
-        files.write_json(self.folder / KEPT, self._kept)
+        name, kept = (KEPT, self._kept) if current else (WHAT_IF, self._what_if)
+        kept[folder] = version
+        files.write_json(self.folder / name, kept)
 
     def save(self, name: str, value: Any) -> Shown:
         """Keeps an object of the package (it has `.save(folder)` and `.load(folder)`) for later notebooks."""

@@ -11,6 +11,8 @@ from planning import config
 from planning.errors import UsageError, did_you_mean
 from planning.runs import layout, parameters, plan, progress, registry, runner
 
+BY_HAND = ("hand", "notebook")  # triggers of a person; what a schedule gives is the workspace's own
+
 
 def parameters_of(pairs: Iterable[str]) -> dict[str, str]:
     """Returns the `name=value` texts of a command line as a dict."""
@@ -41,23 +43,28 @@ def start(
     cell_timeout: float | None = None,
     force: bool = False,
     trigger: str = "hand",
+    what_if: bool | None = None,
     extra: Mapping[str, Any] | None = None,
     show: progress.Silent | None = None,
 ) -> dict[str, Any]:
     """Runs a flow or a notebook and returns the run's record (see run.json); whether it went well is in its `status`.
 
+    what_if: keep the plan and the budget it makes beside those that count. None: where a person gave it values that
+    the workspace does not have (`given` by hand, other than the language).
     Raises UsageError or ConfigError, one line a mistake, before anything is started or written.
     """
     workspace = layout.workspace(root)
     settings = config.load(workspace / layout.CONFIG)
     planned = plan.make(workspace, settings, target, given)
+    if what_if is None:
+        what_if = trigger in BY_HAND and any(name.rpartition(".")[2] != "language" for name in given or {})
     options = runner.Options(
         jobs=jobs or settings.run.jobs,
         timeout=timeout or settings.run.timeout,
         cell_timeout=cell_timeout or settings.run.cell_timeout or None,
         force=force,
         trigger=trigger,
-        extra=dict(extra or {}),
+        extra={**(extra or {}), **({"what_if": True} if what_if else {})},
     )
     return runner.run(workspace, settings, planned, options, show)
 
@@ -76,6 +83,7 @@ def start_each(
     options = runner.Options(
         jobs=jobs or settings.run.jobs, timeout=timeout or settings.run.timeout,
         cell_timeout=cell_timeout or settings.run.cell_timeout or None, force=force, trigger="fan-out",
+        extra={"what_if": True},
     )  # fmt: skip
     return fanout.run_each(
         workspace, settings, target, name, values, given=given, options=options, show=show, engine=engine
@@ -94,4 +102,5 @@ def resume(wanted: str, *, jobs: int | None = None, show: progress.Silent | None
         raise UsageError(
             f"{record['id']} ended well; there is nothing to go on with. Use 'planning run {record['flow']}'."
         )
-    return start(record["target"], given=record["given"], jobs=jobs, trigger=f"resume:{record['id']}", show=show)
+    again = {"trigger": f"resume:{record['id']}", "what_if": bool(record.get("what_if"))}
+    return start(record["target"], given=record["given"], jobs=jobs, show=show, **again)

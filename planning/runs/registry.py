@@ -95,10 +95,12 @@ def find(reports: Path, wanted: str) -> dict[str, Any]:
 
 
 def latest_results(reports: Path, notebook: str) -> Path | None:
-    """Returns the results folder of the latest finished run in which this notebook succeeded (fan-outs left aside)."""
-    for record in runs(reports):
-        if record.get("each"):
-            continue
+    """Returns the results folder of the latest finished run in which this notebook succeeded.
+
+    Fan-outs are left aside, and so are what-ifs whose plan was kept beside the one that counts, where there is another.
+    """
+    known = [record for record in runs(reports) if not record.get("each")]
+    for record in sorted(known, key=lambda record: any(step.get("what_if") for step in record["steps"])):
         for step in record["steps"]:
             folder = Path(record["folder"]) / "results" / notebook
             if step["notebook"] == notebook and step["status"] in GOOD and (folder / "manifest.json").is_file():

@@ -33,7 +33,7 @@ class Earlier:
                             self._by_key.setdefault(step["key"], []).append((Path(record["folder"]), step))
             return self._by_key.get(key, [])
 
-    def take(self, key: str | None, into: Path) -> dict[str, Any] | None:
+    def take(self, key: str | None, into: Path, *, what_if: bool = False) -> dict[str, Any] | None:
         """Puts the results of the latest step with this key into a run folder; returns that step's row, or None.
 
         A step whose files no longer match their hash is not taken, nor one whose plan another run has replaced.
@@ -41,7 +41,9 @@ class Earlier:
         for folder, step in self._find(key) if key else []:
             name = step["notebook"]
             results = folder / "results" / name
-            if content_sha256(results) != step.get("results_sha256") or not _stands(self._reports.parent, results):
+            if content_sha256(results) != step.get("results_sha256"):
+                continue
+            if not _stands(self._reports.parent, results) or not _as_asked(self._reports.parent, results, what_if):
                 continue
             target = into / "results" / name
             shutil.rmtree(target, ignore_errors=True)
@@ -64,6 +66,18 @@ def _stands(root: Path, results: Path) -> bool:
         if current != version and content.get("cause") == results.name:
             return False
     return True
+
+
+def _as_asked(root: Path, results: Path, what_if: bool) -> bool:
+    """Tells whether what a step kept as a what-if may stand for this run: a what-if too, and none of it counts now."""
+    kept = kept_beside(results)
+    return not kept or what_if and not any(files.current_version(root / one) == kept[one] for one in kept)
+
+
+def kept_beside(results: Path) -> dict[str, str]:
+    """Returns the versions that a step of a what-if kept beside those that count: folder → version."""
+    path = results / emit.WHAT_IF
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def _link(source: str, target: str) -> str:

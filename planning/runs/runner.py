@@ -137,6 +137,7 @@ class Running:
         )
         self.settings_sha256 = self.inputs.settings_sha256()
         self.earlier = reuse.Earlier(layout.reports(root))
+        self.what_if = bool(options.extra.get("what_if"))
         self.kernels: Any = options.kernels
         self.jobs: dict[str, Any] = {}
         self.reason: str | None = None
@@ -259,7 +260,7 @@ class Running:
 
     def _reuse(self, step: Planned, row: dict[str, Any]) -> bool:
         started = time.monotonic()
-        taken = None if self.options.force else self.earlier.take(row["key"], self.folder.path)
+        taken = None if self.options.force else self.earlier.take(row["key"], self.folder.path, what_if=self.what_if)
         if taken is None:
             return False
         row.update(
@@ -268,8 +269,14 @@ class Running:
         row.update(
             status="reused", finished=utc_now(), seconds=round(time.monotonic() - started, 3), cpu_seconds=0.0,
             reused_from=taken["run_id"], reason="its notebook, parameters, inputs, code and versions are unchanged",
+            **self._beside(step),
         )  # fmt: skip
         return True
+
+    def _beside(self, step: Planned) -> dict[str, Any]:
+        """The versions that a step of a what-if kept beside those that count, for the run's record."""
+        kept = reuse.kept_beside(self.folder.path / "results" / step.notebook)
+        return {"what_if": kept} if kept else {}
 
     def _conclude(self, step: Planned, row: dict[str, Any], outcome: Any) -> None:
         results = self.folder.path / "results" / step.notebook
@@ -279,7 +286,7 @@ class Running:
             outcome.error = {"cell": None, "name": "", "message": _UNFINISHED}
         row.update(
             status=outcome.status, finished=utc_now(), seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
-            error=outcome.error, warnings=outcome.warnings, **_said(manifest),
+            error=outcome.error, warnings=outcome.warnings, **_said(manifest), **self._beside(step),
         )  # fmt: skip
         with self.mutex:
             imports.keep(layout.reports(self.root), step.notebook, self._imports(step))
@@ -356,7 +363,7 @@ class Running:
             "run_id": self.folder.run_id, "results": str(results),
             "earlier": {name: str(path) for name, path in self._earlier(step).items()},
             "imports": str(self._imports(step)), "tables": str(self.folder.path / ".context" / "tables"),
-            "pictures": self.settings.delivery.possible,
+            "pictures": self.settings.delivery.possible, "what_if": self.what_if,
         }  # fmt: skip
 
     def _note(self, row: dict[str, Any]) -> str:

@@ -106,6 +106,7 @@ class Step:
         self.root = Path(context["root"])
         self.seed = seed
         self.by_hand = bool(context.get("by_hand"))
+        self.what_if = bool(context.get("what_if"))  # values were given for this run alone
         self._context = context
         self._tables, self._optional, self._files = list(tables), list(optional), list(files)
         self._results: dict[str, Sequence[str]] = {}
@@ -310,11 +311,13 @@ class Step:
         return self._out.save(name, value)
 
     def keeps(self, folder: Path, version: str) -> None:
-        """Says which version this notebook made the current one of a folder outside its results, such as plans/2027.
+        """Says which version of a folder outside its results, such as plans/2027, this notebook kept.
 
-        The step is reused only while that version, or one a person made, is still the current one.
+        Where it counts, the step is reused only while it, or one a person made, still does; that of a what-if only in
+        another what-if, and while it does not.
         """
-        self._out.keeps(folder.relative_to(self.root).as_posix(), version)
+        counts = files.current_version(folder) == version
+        self._out.keeps(folder.relative_to(self.root).as_posix(), version, current=counts)
 
     def file(self, name: str, writer: Callable[[Path], Any]) -> emit.Shown:
         """Keeps a file to download: `writer(path)` writes it."""

@@ -3,15 +3,18 @@
 ```
 DIR/versions/<plan_id>.json   one version: rules, cells, months in minor units, parent, cause
 DIR/versions/current          the plan_id that counts now
-DIR/outlook/                  the joint forecast the chances are computed from
+DIR/outlook/                  the joint forecast the chances of that version are computed from
+DIR/outlooks/<plan_id>/       that of a version kept beside it, where it is another one
 ```
 A record carries no time stamp: the same inputs give the same bytes. When it was made is the file's own time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +149,60 @@ def identity_of(version: Version) -> str:
     return files.content_id(_content(version))
 
 
-def save(folder: str | Path, version: Version, joint: JointForecast | None = None) -> Path:
-    """Writes a version into a plan folder and makes it the current one; an equal version is never written twice."""
-    path = files.keep_version(folder, _content(version))
-    if joint is not None:
-        joint.save(Path(folder) / "outlook")
+def save(
+    folder: str | Path, version: Version, joint: JointForecast | None = None, *, current: bool = True
+) -> Path:  # fmt: skip
+    """Writes a version into a plan folder and makes it the current one; an equal version is never written twice.
+
+    current: False keeps a what-if beside the version that counts, which keeps its own joint forecast.
+    """
+    path = files.keep_version(folder, _content(version), current=current)
+    if joint is not None and (current or files.current_version(folder) != version.plan_id):
+        _save_outlook(Path(folder), version.plan_id, joint, current=current)
     return path
+
+
+def _save_outlook(folder: Path, plan_id: str, joint: JointForecast, *, current: bool) -> None:
+    if current:
+        joint.save(folder / "outlook")
+        return
+    own = folder / "outlooks" / plan_id
+    own.parent.mkdir(exist_ok=True)
+    joint.save(own)
+    if _same_files(own, folder / "outlook"):
+        shutil.rmtree(own)
+        with contextlib.suppress(OSError):  # others lie there
+            own.parent.rmdir()
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    names = sorted(path.name for path in one.iterdir())
+    return other.is_dir() and names == sorted(path.name for path in other.iterdir()) and all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in names
+    )  # fmt: skip
+
+
+def outlook(folder: str | Path, version: Version) -> JointForecast:
+    """Returns the joint forecast that a version of a plan folder rests on."""
+    own = Path(folder) / "outlooks" / version.plan_id
+    return JointForecast.load(own if own.is_dir() else Path(folder) / "outlook")
+
+
+def adopt(folder: str | Path, plan_id: str) -> Version:
+    """Makes a kept version the one that counts, with the joint forecast it rests on, and returns it.
+
+    Raises UsageError where there is no such version, or its joint forecast is no longer kept.
+    """
+    version = load(folder, plan_id)
+    expected = plan_of(folder, version).cells["expected"].to_numpy()
+    if not np.allclose(expected, version.cells["expected"].to_numpy(), rtol=1e-6, atol=10.0**-version.digits):
+        raise UsageError(
+            f"version {version.plan_id} was made on a forecast that {folder} no longer keeps. "
+            "Run it again with the same values."
+        )
+    outlook(folder, version).save(Path(folder) / "outlook")
+    files.keep_version(folder, _content(version))
+    return version
 
 
 def load(folder: str | Path, plan_id: str | None = None) -> Version:
@@ -170,7 +221,7 @@ def load(folder: str | Path, plan_id: str | None = None) -> Version:
 
 def versions(folder: str | Path) -> pd.DataFrame:
     """Returns one row a version: `plan_id, parent, current, made_at, year, target, cause, author`, oldest first."""
-    now = load(folder).plan_id
+    now = files.current_version(folder)
     rows = []
     for path in files.version_paths(folder):
         version = load(folder, path.stem)
@@ -220,7 +271,8 @@ def diff(old: Version, new: Version) -> pd.DataFrame:
     right = new.cells[["unique_id", *new.by]].assign(after=new.minor)
     both = left.merge(right, on=["unique_id", *old.by], how="outer").fillna({"before": 0, "after": 0})
     unit = 10**new.digits
-    parts = [both.assign(level="cell", where=both["unique_id"], reason=both["unique_id"].map(new.reasons).fillna(""))]
+    parts = [both.assign(level="cell", where=both["unique_id"])]
+    parts[0]["reason"] = [new.reasons.get(name, "") for name in both["unique_id"]]
     for key in old.by if len(old.by) > 1 else ():
         part = both.groupby(key, as_index=False)[["before", "after"]].sum()
         parts.append(part.assign(level=key, where=part[key], reason=""))
@@ -262,7 +314,7 @@ def caps_of_version(version: Version) -> list[Cap]:
 
 def target_of(folder: str | Path, version: Version, content: dict[str, Any], path: str) -> Target:
     """Returns the target that another policy `content` sets on the forecast of a version: same draws, same seed."""
-    joint = JointForecast.load(Path(folder) / "outlook")
+    joint = outlook(folder, version)
     last = pd.Series(version.cells["last_year"].to_numpy(float), index=version.cells["unique_id"])
     policy = make_policy(content, path)
     content_caps = {(cap.keys, cap.kind) for cap in caps_of(policy.of("capacity"), policy.digits)}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from planning import files
 from planning.forecast.joint_forecast import JointForecast
 from planning.targets import units, versions
 from planning.targets.annual import plan_year
@@ -100,24 +101,30 @@ def market_of(step: Any, plan: Plan, panel: Panel) -> pd.DataFrame | None:
 
 
 def keep_version(step: Any, plan: Plan) -> Version:
-    """Writes the plan into the workspace's `plans/<year>` as a version and returns it; the parent is the one before."""
+    """Writes the plan into the workspace's `plans/<year>` as a version and returns it; the parent is the one before.
+
+    That of a what-if (`step.what_if`) is kept beside the version that counts, unless it is the same plan.
+    """
     folder = Path(step.root) / "plans" / str(plan.target.year)
     folder.mkdir(parents=True, exist_ok=True)
-    version = keep(folder, plan, cause=step.notebook)
+    version = keep(folder, plan, cause=step.notebook, what_if=step.what_if)
     step.keeps(folder, version.plan_id)
     return version
 
 
-def keep(folder: Path, plan: Plan, *, cause: str) -> Version:
-    """Keeps a plan as the current version of `folder`; the same plan again is the same version."""
-    known = (folder / "versions" / "current").exists()
-    before = versions.load(folder) if known else None
-    version = versions.record(plan, cause=cause)
+def keep(folder: Path, plan: Plan, *, cause: str, what_if: bool = False) -> Version:
+    """Keeps a plan as the current version of `folder`; the same plan again is the same version.
+
+    what_if: keep it beside the current one, which stays.
+    """
+    before = versions.load(folder) if files.current_version(folder) else None
+    written = f"what if: {cause}" if what_if else cause
+    version = versions.record(plan, cause=written)
     if before is not None and before.year == plan.target.year:
-        again = versions.record(plan, parent=before.parent, cause=cause)
-        same = again.plan_id == before.plan_id
-        version = before if same else versions.record(plan, parent=before.plan_id, cause=cause)
-    versions.save(folder, version, plan.target.adjusted.joint)
+        again = versions.record(plan, parent=before.parent, cause=before.cause)
+        same = again.plan_id == before.plan_id and before.cause in (cause, written)
+        version = before if same else versions.record(plan, parent=before.plan_id, cause=written)
+    versions.save(folder, version, plan.target.adjusted.joint, current=not what_if)
     return version
 
 
@@ -246,7 +253,7 @@ def _planned_year(step: Any) -> tuple[Plan, Panel, FiscalSales, pd.Timestamp]:
     start, _end = year_periods(year, policy.fiscal_year_start)
     before = sales[sales["ds"] < start]
     folder = step.path("plans") / str(year)
-    if (folder / "versions" / "current").exists():
+    if files.current_version(folder):
         # The plan people agreed on is followed, not one made again.
         plan = versions.plan_of(folder, versions.load(folder))
         return plan, read_panel(before, plan.target.law.keys, file="sales"), known, as_of

@@ -137,6 +137,19 @@ def made(ads: float, currency: str = "EUR"):
     return versions.record(rows_of(ads), year=2027, currency=currency, figures={"gain": 1.5, "breakeven": None})
 
 
+def test_a_budget_of_a_what_if_is_kept_beside_the_one_that_counts(tmp_path):
+    first = versions.keep(tmp_path, made(100.0))
+    other = versions.keep(tmp_path, made(120.0), what_if=True)
+    assert (other.parent, other.cause) == (first.plan_id, "what if: planned")
+    assert versions.load(tmp_path).plan_id == first.plan_id and versions.load(tmp_path, other.plan_id).total > 0
+    same = versions.keep(tmp_path, made(100.0), what_if=True)
+    assert same.plan_id == first.plan_id, "the same budget is no what-if"
+    assert versions.keep(tmp_path, made(100.0)).plan_id == first.plan_id
+    assert versions.versions(tmp_path)["current"].sum() == 1 and len(versions.versions(tmp_path)) == 2
+    versions.adopt(tmp_path, other.plan_id)
+    assert versions.load(tmp_path).plan_id == other.plan_id
+
+
 def test_versions_are_named_by_content_and_differ_exactly(tmp_path):
     first = versions.keep(tmp_path / "budget", made(100.01))
     assert versions.keep(tmp_path / "budget", made(100.01)).plan_id == first.plan_id

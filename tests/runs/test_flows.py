@@ -15,6 +15,7 @@ import pytest
 
 from planning import files
 from planning.errors import ConfigError, NotebookError, UsageError
+from planning.reports import pages as record_pages
 from planning.runs import declaration, housekeeping, launch, layout, registry
 
 pytestmark = pytest.mark.usefixtures("no_pages", "quick")
@@ -161,6 +162,39 @@ def test_a_step_is_reused_only_while_the_plan_it_made_stands(workspace):
     assert run(1) == ("reused", 7), "what a person changed is not undone by a run that had nothing to do"
     shutil.rmtree(plans)
     assert run(1) == ("ok", 1)
+
+
+def test_a_what_if_is_kept_and_never_becomes_the_plan_that_counts(workspace):
+    """Values a person gives to one run, by -p, a scenario or a panel; those of schedules and workbench.toml count."""
+    keep = (
+        "from planning import files\n"
+        "folder = step.root / 'plans' / '2027'\nfolder.mkdir(parents=True, exist_ok=True)\n"
+        "content = {'n': step.parameters.n, 'cause': step.notebook}\n"
+        "made = files.keep_version(folder, content, current=not step.what_if)\nstep.keeps(folder, made.stem)"
+    )
+    workspace.notebook("first", keep)
+    plans = workspace.root / "plans" / "2027"
+
+    def run(**options):
+        record = launch.start("first", **options)
+        step = record["steps"][0]
+        return record, step["status"], files.read_version(plans)[1]["n"], step.get("what_if")
+
+    assert run()[1:] == ("ok", 3, None)
+    record, *found = run(given={"n": 5})
+    kept = found[2]
+    assert found[:2] == ["ok", 3] and list(kept) == ["plans/2027"] and record["what_if"]
+    assert files.read_version(plans, kept["plans/2027"])[1]["n"] == 5
+    page = record_pages.render_run(record["folder"]).read_text("utf-8")
+    assert "the plan that counts stays as it was" in page and f"planning plans --adopt {kept['plans/2027']}" in page
+    assert "stays as it was" in Path(record["folder"], "first.html").read_text("utf-8")
+    assert registry.latest_results(workspace.reports, "first").parts[-3] != record["id"], "nor the latest result"
+    assert run(given={"n": 5})[1:] == ("reused", 3, kept)
+    assert run(given={"n": 6}, what_if=True)[1:3] == ("ok", 3)
+    assert run()[1:] == ("reused", 3, None), "the plan that counts was never replaced"
+    assert run(given={"language": "zh"})[1:] == ("ok", 3, None)
+    assert run(given={"n": 5}, trigger="schedule:monday")[1:] == ("ok", 5, None), "a what-if does not stand for a plan"
+    assert run(given={"n": 5})[1:] == ("reused", 5, None), "the same plan that counts is no what-if"
 
 
 def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkeypatch):

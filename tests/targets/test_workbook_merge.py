@@ -187,6 +187,68 @@ def test_a_scenario_is_the_same_forecast_under_another_policy(folder):
         versions.scenario(folder, [{"drop": "lock"}], cause="x")
 
 
+def test_a_scenario_is_kept_beside_the_plan_that_counts_until_it_is_adopted(folder):
+    from click.testing import CliRunner
+
+    from planning.cli import group
+
+    def plans(*words):
+        return CliRunner().invoke(group, ["plans", str(folder), *map(str, words)])
+
+    first = versions.load(folder)
+    patches = folder / "higher.json"
+    patches.write_text('[{"set": "target.target", "value": 0.7}]')
+    made = plans("--scenario", patches, "--cause", "what if 70 %")
+    assert made.exit_code == 0 and f"{first.plan_id} counts" in made.stderr
+    assert versions.load(folder).plan_id == first.plan_id, "a what-if never becomes the plan that counts by itself"
+    listed = versions.versions(folder)
+    assert len(listed) == 2 and listed.set_index("plan_id")["current"].to_dict()[first.plan_id]
+    other = next(one for one in listed["plan_id"] if one != first.plan_id)
+    lost = plans("--adopt", other[:-1] + "z")
+    assert lost.exit_code == 2 and f"Did you mean '{other}'" in lost.output and "See 'planning plans'" in lost.output
+    taken = plans("--adopt", other[:8])
+    assert taken.exit_code == 0 and f"version {other} counts now; it was {first.plan_id}." in taken.output
+    assert versions.load(folder).plan_id == other
+    versions.plan_of(folder, versions.load(folder))
+
+
+def test_a_what_if_on_another_forecast_keeps_its_own_and_brings_it_along(folder, plan):
+    """The plan that counts stays on its own forecast; an adopted what-if comes with the one it rests on."""
+    import dataclasses
+
+    joint = plan.target.adjusted.joint
+    other = dataclasses.replace(joint, mean=joint.mean * 1.1)
+    version = versions.record(plan, cause="what if: annual_targets")
+    versions.save(folder, version, other, current=False)
+    assert np.allclose(versions.outlook(folder, versions.load(folder)).mean, joint.mean)
+    assert np.allclose(versions.outlook(folder, version).mean, other.mean)
+    with pytest.raises(UsageError, match="no longer keeps. Run it again"):
+        versions.adopt(folder, version.plan_id)  # its figures are not those of that forecast
+    versions.save(folder, version, joint, current=False)
+    assert not (folder / "outlooks").exists(), "the same forecast is not kept twice"
+    assert versions.adopt(folder, version.plan_id).plan_id == versions.load(folder).plan_id == version.plan_id
+
+
+def test_a_workspace_keeps_a_what_if_beside_its_plan(tmp_path, plan):
+    import dataclasses
+
+    from planning.targets import workspace
+
+    first = workspace.keep(tmp_path, plan, cause="annual_targets")
+    again = workspace.keep(tmp_path, plan, cause="annual_targets", what_if=True)
+    assert again.plan_id == first.plan_id, "the same plan is no what-if"
+    higher = dataclasses.replace(plan, months=plan.months.assign(minor=plan.months["minor"] + 100))
+    kept = workspace.keep(tmp_path, higher, cause="annual_targets", what_if=True)
+    assert (kept.parent, kept.cause) == (first.plan_id, "what if: annual_targets")
+    assert versions.load(tmp_path).plan_id == first.plan_id
+    empty = tmp_path / "new"
+    empty.mkdir()
+    workspace.keep(empty, plan, cause="annual_targets", what_if=True)
+    assert versions.versions(empty)["current"].tolist() == [False]
+    with pytest.raises(UsageError, match="none that counts.*--adopt"):
+        versions.load(empty)
+
+
 def test_a_file_saved_by_libreoffice_reads_the_same(folder):
     office = shutil.which("soffice")
     if office is None:
