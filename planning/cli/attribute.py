@@ -46,4 +46,7 @@ def command(
         click.echo("\n".join(f"- {reason}" for reason in result.summary["reasons"]))
     else:
         common.show(result.weights.round(3), False)
+    told = result.findings[result.findings["rule"].isin(["stages_taken", "no_such_stage", "doubled_column"])]
+    for finding in told.itertuples():
+        click.echo(f"{finding.severity}: {finding.field}: {finding.evidence}. {finding.action}", err=True)
     click.echo(f"{result.summary['n']} deals, {len(result.findings)} findings; written to {out}")

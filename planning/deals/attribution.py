@@ -20,7 +20,8 @@ import pandas as pd
 from planning.deals import auditing, refusal
 from planning.deals.calibrate import Shares, confounding_band, family_shares
 from planning.deals.design import SORTED_FROM, Design, build_design, with_sorting
-from planning.deals.families import Families, as_families, check_against
+from planning.deals.doubled import check_doubled
+from planning.deals.families import Families, as_families, check_against, check_stages
 from planning.deals.heldout import HeldOut, held_out
 from planning.deals.prepare import Finding, Prepared, prepare
 from planning.deals.vocabulary import family_name
@@ -85,6 +86,9 @@ def family_weights(
         raise UsageError(f"--delta {delta}: between 0 and 1 is meant, 0.3 for 30 % of the strongest family's effect.")
     table = as_families(families)
     check_against(table, [str(name) for name in deals.columns], outcome)
+    check_doubled(deals, [outcome, *table.family_of])
+    if not table.stages:
+        check_stages(table, deals)
     prepared = prepare(deals, outcome=outcome, won=won, lost=lost)
     findings = auditing.run_audit(prepared, table)
     usable = usable_fields(prepared, table, findings)

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from planning.deals import names
+from planning.deals import moments, names
 from planning.deals.columns import Column
 from planning.deals.design import MAX_LEVELS
 from planning.deals.families import Families
 from planning.deals.prepare import Finding, Prepared
+from planning.errors import nearest
 from planning.language import _, ngettext, number, percent
 
 SAMPLE = 100_000
@@ -351,13 +352,37 @@ def idle_names(families: Families, prepared: Prepared, refused: set[str]) -> lis
     for name, stage in families.unplaced.items():
         text = _("its known_at = “{stage}” is no stage of the stage history; taken as known").format(stage=stage)
         action = _("Write “creation”, or the stage as the history writes it.")
+        guess = nearest(stage, families.stages)
+        if guess:
+            action += " " + _("Did you mean “{guess}”?").format(guess=guess)
         found.append(Finding("warning", name, "no_such_stage", text, action))
+    if not families.stages:
+        found += _stages_taken(families)
     for name in families.levers:
         column = prepared.columns.get(name)
         if column is not None and (name in refused or column.kind != "number"):
             text = _("named as a lever, but it is refused as a cause or no number, so nobody can move it")
             action = _("Name a number that is known while the deal is open.")
             found.append(Finding("warning", name, "idle_lever", text, action))
+    return found
+
+
+def _stages_taken(families: Families) -> list[Finding]:
+    """Stages taken as known before the deals' own moment, where no stage history says which stages there are."""
+    named = moments.named_stages(families.known_at, families.family_of)
+    if not named:
+        return []
+    shown = "; ".join(f"“{stage}” ({', '.join(members)})" for stage, members in named.items())
+    text = _("no stage history: fields known from these stages on are taken as known: {shown}").format(shown=shown)
+    found = [Finding("note", "(families)", "stages_taken", text, _("Compare the stages with those of your deals."))]
+    for stage, members in named.items():
+        more = {other: len(of) for other, of in named.items() if len(of) > len(members)}
+        guess = moments.near_stage(stage, more)
+        if guess:
+            text = _("its known_at = “{stage}” is nearly “{guess}”, which other fields have; taken as another stage")
+            text = text.format(stage=stage, guess=guess)
+            action = _("Did you mean “{guess}”?").format(guess=guess)
+            found += [Finding("warning", name, "no_such_stage", text, action) for name in members]
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import names
+from planning.deals.doubled import doubled_findings
 from planning.deals.prepare import Finding, Prepared
 from planning.language import _, day, ngettext, number, percent
 
@@ -29,7 +30,7 @@ def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
 def audit_table(prepared: Prepared) -> list[Finding]:
     """All findings on the table as a whole."""
     created, closed = find_dates(prepared)
-    found = _counts(prepared) + _currencies(prepared) + _edited_amounts(prepared)
+    found = doubled_findings(prepared.deals) + _counts(prepared) + _currencies(prepared) + _edited_amounts(prepared)
     if created is not None and closed is not None:
         known = prepared.outcomes.closed & created.notna().to_numpy() & closed.notna().to_numpy()
         if known.sum() >= 50:

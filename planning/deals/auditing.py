@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import audit_fields, audit_tables, names
+from planning.deals.doubled import check_doubled
 from planning.deals.families import Families, as_families, check_against
 from planning.deals.prepare import Finding, Prepared, prepare
 from planning.deals.vocabulary import after_the_fact, usual_action
@@ -39,6 +40,7 @@ def audit(
     table = None if families is None else as_families(families)
     if table is not None:
         check_against(table, [str(name) for name in deals.columns], outcome)
+    check_doubled(deals, [outcome, *(table.family_of if table else ())])
     return findings_frame(run_audit(prepared, table))
 
 
@@ -115,6 +117,8 @@ def _draft_row(name: str, kind: str, found: list[Finding], n: int) -> tuple[str 
     known, why = names.known_by_name(name)
     if written is not None:
         return names.family_by_name(name) or "other", "closing", written.evidence
+    if "doubled_column" in rules:
+        return names.family_by_name(name) or "other", None, rules["doubled_column"].evidence
     if "round_amounts" in rules:
         return names.family_by_name(name) or "size", None, rules["round_amounts"].evidence
     if "fill_closed_open" in rules and known != "proposal":

@@ -68,6 +68,8 @@ def read_column(series: pd.Series) -> Column:
         return _finish(name, "number", series.astype("float64"))
     if pd.api.types.is_datetime64_any_dtype(series):
         return _finish(name, "date", naive(series))
+    if pd.api.types.is_timedelta64_dtype(series):  # a duration is a number of days
+        return _finish(name, "number", series.dt.total_seconds() / 86_400)
     if pd.api.types.is_numeric_dtype(series):
         values = pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
         if says(name, ID_WORDS) and len(values) > 50 and values.nunique() > 0.98 * values.count() > 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from planning.deals.auditing import field_table, run_audit
+from planning.deals.doubled import check_doubled
 from planning.deals.families import Families, draft_families, families_toml
 from planning.deals.prepare import prepare
 
@@ -25,6 +26,7 @@ def draft(deals: pd.DataFrame, *, outcome: str, won: str, lost: tuple[str, ...] 
 
     Where that cannot be told from the name or the data, `known_at` is empty: a person fills it in.
     """
+    check_doubled(deals, [outcome])
     prepared = prepare(deals, outcome=outcome, won=won, lost=lost)
     fields = field_table(prepared, run_audit(prepared, None))
     families = draft_families(fields)

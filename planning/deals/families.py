@@ -22,36 +22,18 @@ A field without `known_at`, or known only at closing, is refused as a cause.
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from planning.deals import names
+from planning.deals import families_form, moments, names
+from planning.deals.families_form import key_of, text_of
 from planning.deals.vocabulary import after_the_fact
 from planning.errors import ConfigError, UsageError, did_you_mean, nearest
 from planning.language import _
-
-CLOSING = {
-    "closing",
-    "close",
-    "closed",
-    "at closing",
-    "after closing",
-    "closed won",
-    "closed lost",
-    "won",
-    "lost",
-    "成交",
-    "关闭",
-    "结单",
-}
-RESERVED = ("known_at", "trust", "levers", "owners")
-CATEGORY_LIMIT = 0.9
 
 
 @dataclass(frozen=True)
@@ -60,7 +42,7 @@ class Families:
 
     `absent`: names of the file that the deals don't have, each with what to write instead, or nothing. `later`: fields
     known only from a stage after the moment at which the deals are taken. `unplaced`: fields whose stage the stage
-    history does not have.
+    history does not have. `stages`: those of the stage history, where there is one. `source`: the file, for errors.
     """
 
     fields: Mapping[str, tuple[str, ...]]
@@ -71,6 +53,8 @@ class Families:
     absent: Mapping[str, str] = field(default_factory=dict)
     later: Mapping[str, str] = field(default_factory=dict)
     unplaced: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[str, ...] = ()
+    source: str = "families"
 
     @property
     def family_of(self) -> dict[str, str]:
@@ -82,7 +66,7 @@ class Families:
         known = str(self.known_at.get(name, "")).strip()
         if not known:
             return "no_known_at", _("no known_at is stated for it")
-        if known.casefold() in CLOSING:
+        if moments.is_closing(known):
             return "known_at_closing", _('known only at closing (known_at = "{known}")').format(known=known)
         if name in self.later:
             text = _("known only from {stage} on, after the moment at which the deals are taken")
@@ -124,53 +108,26 @@ def load_families(path: str | Path) -> Families:
 
 
 def parse_families(content: Mapping, where: str) -> Families:
-    """Checks the parsed content: tables of fields, known_at as text, no field in two families."""
-    fields: dict[str, tuple[str, ...]] = {}
-    problems, owner = [], {}
-    for family, table in content.items():
-        if family in RESERVED:
-            continue
-        members = table.get("fields") if isinstance(table, Mapping) else table
-        if not isinstance(members, list | tuple) or not all(isinstance(name, str) for name in members):
-            problems.append(f'{where}: [{family}] needs fields = ["name", ...].')
-            continue
-        extra = [key for key in table if key != "fields"] if isinstance(table, Mapping) else []
-        problems += [f"{where}: [{family}] has an unknown key {key!r}.{did_you_mean(key, ['fields'])}" for key in extra]
-        for name in members:
-            if name in owner and owner[name] != family:
-                problems.append(
-                    f"{where}: field {name!r} is in [{owner[name]}] and in [{family}]. Keep it in one family."
-                )
-            owner[name] = family
-        fields[family] = tuple(dict.fromkeys(members))
-    known_at, trust = content.get("known_at", {}), content.get("trust", {})
-    if not isinstance(known_at, Mapping) or not all(isinstance(when, str) for when in known_at.values()):
-        problems.append(f'{where}: [known_at] needs lines such as region = "creation".')
-        known_at = {}
-    trusted = trust.get("fields", []) if isinstance(trust, Mapping) else trust
-    if not fields and not problems:
-        problems.append(f'{where}: no family. Write at least one: [product] fields = ["..."].')
-    levers = content.get("levers", {})
-    if not isinstance(levers, Mapping) or not all(way in ("up", "down") for way in levers.values()):
-        problems.append(f'{where}: [levers] needs lines such as response_hours = "down" (or "up").')
-    owners = content.get("owners", {})
-    if not isinstance(owners, Mapping) or not all(isinstance(who, str) for who in owners.values()):
-        problems.append(f'{where}: [owners] needs lines such as response_hours = "Sales".')
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return Families(fields, dict(known_at), frozenset(map(str, trusted)), dict(levers), dict(owners))
+    """Checks the parsed content: every table is one that is meant, in its form, and no field is in two families.
+
+    Raises ConfigError with one line a mistake: file, table, key, what was found, what to do.
+    """
+    form = families_form.read(content, where)
+    if form.problems:
+        raise ConfigError("\n".join(form.problems))
+    return Families(form.fields, form.known_at, frozenset(form.trust), form.levers, form.owners, source=where)
 
 
 def renamed(families: Families, names: Mapping[str, str]) -> Families:
     """The same table with fields under other names: an export's own words become those of the workspace."""
     new = lambda name: names.get(name, name)  # noqa: E731
-    return Families(
-        {family: tuple(map(new, members)) for family, members in families.fields.items()},
-        {new(name): when for name, when in families.known_at.items()},
-        frozenset(map(new, families.trust)),
-        {new(name): way for name, way in families.levers.items()},
-        {new(name): who for name, who in families.owners.items()},
-        families.absent,
+    return replace(
+        families,
+        fields={family: tuple(map(new, members)) for family, members in families.fields.items()},
+        known_at={new(name): when for name, when in families.known_at.items()},
+        trust=frozenset(map(new, families.trust)),
+        levers={new(name): way for name, way in families.levers.items()},
+        owners={new(name): who for name, who in families.owners.items()},
     )
 
 
@@ -180,28 +137,58 @@ def restrict(families: Families, columns: list[str], *, tell: bool = False) -> F
     tell: keep what was dropped in `absent`, for the audit to say: in a company's own file it is a misspelling.
     """
     have = set(columns)
-    named = [*families.family_of, *families.known_at, *families.levers] if tell else []
-    return Families(
-        {family: tuple(name for name in members if name in have) for family, members in families.fields.items()},
-        {name: when for name, when in families.known_at.items() if name in have},
-        families.trust,
-        {name: way for name, way in families.levers.items() if name in have},
-        families.owners,
-        {name: nearest(name, columns) or "" for name in dict.fromkeys(named) if name not in have},
+    named = [name for _table, name in _names(families)] if tell else []
+    return replace(
+        families,
+        fields={family: tuple(name for name in members if name in have) for family, members in families.fields.items()},
+        known_at={name: when for name, when in families.known_at.items() if name in have},
+        trust=families.trust & have,
+        levers={name: way for name, way in families.levers.items() if name in have},
+        owners={name: who for name, who in families.owners.items() if name in have},
+        absent={name: nearest(name, columns) or "" for name in dict.fromkeys(named) if name not in have},
     )
 
 
-def check_against(families: Families, columns: list[str], outcome: str, where: str = "families") -> None:
-    """Raises ConfigError for a field that the deals don't have (nearest named) or that is the outcome itself."""
+def _names(families: Families) -> list[tuple[str, str]]:
+    """Every field the file names, with the table that names it: the families first."""
+    tables = {**families.fields, "known_at": families.known_at, "trust": sorted(families.trust),
+              "levers": families.levers, "owners": families.owners}  # fmt: skip
+    return [(table, name) for table, members in tables.items() for name in members]
+
+
+def check_against(families: Families, columns: list[str], outcome: str) -> None:
+    """Raises ConfigError for a name that the deals don't have (nearest named) or that is the outcome itself.
+
+    Every table counts: a misspelt lever is moved by nobody, a misspelt [known_at] says nothing of its field.
+    """
     problems = []
-    for family, members in families.fields.items():
-        for name in members:
-            if name == outcome:
-                problems.append(f"{where}: [{family}] lists {name!r}, which is the outcome itself. Take it out.")
-            elif name not in columns:
-                problems.append(
-                    f"{where}: [{family}] lists {name!r}, which the deals don't have.{did_you_mean(name, columns)}"
-                )
+    for table, name in _names(families):
+        if name == outcome and table in families.fields:
+            problems.append(f"{families.source}: [{table}] lists {name!r}, which is the outcome itself. Take it out.")
+        elif name not in columns:
+            guess = did_you_mean(name, columns) or " Correct the name, or take it out."
+            problems.append(f"{families.source}: [{table}] lists {name!r}, which the deals don't have.{guess}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def placed(families: Families, stages: Sequence[str]) -> Families:
+    """The same table with the `stages` of a stage history, and the fields whose stage is none of them in `unplaced`."""
+    known = {str(stage).casefold() for stage in stages}
+    named = moments.named_stages(families.known_at, families.family_of)
+    unplaced = {name: stage for stage, members in named.items() if stage.casefold() not in known for name in members}
+    return replace(families, stages=tuple(map(str, stages)), unplaced=unplaced)
+
+
+def check_stages(families: Families, deals: pd.DataFrame) -> None:
+    """Raises ConfigError for a stage of [known_at] that is a misspelling of one in the deals' own stage column."""
+    stages = moments.stages_of(deals)
+    problems = [
+        f"{families.source}: [known_at] {key_of(members[0])} = {text_of(stage)}: the deals have no such stage. "
+        f"Did you mean {text_of(right)}?"
+        for stage, members in moments.named_stages(families.known_at, families.family_of).items()
+        if (right := moments.near_stage(stage, stages))
+    ]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -231,23 +218,15 @@ def families_toml(families: Families, notes: Mapping[str, str] | None = None) ->
         "",
     ]
     for family, members in families.fields.items():
-        lines += [f"[{_key(family)}]", "fields = [", *(f"    {_text(name)}," for name in members), "]", ""]
+        lines += [f"[{key_of(family)}]", "fields = [", *(f"    {text_of(name)}," for name in members), "]", ""]
     lines.append("[known_at]")
     for members in families.fields.values():
         for name in members:
             note = f"  # {notes[name]}" if notes.get(name) else ""
             if name in families.known_at:
-                lines.append(f"{_key(name)} = {_text(families.known_at[name])}{note}")
+                lines.append(f"{key_of(name)} = {text_of(families.known_at[name])}{note}")
             else:
-                lines.append(f'# {_key(name)} = ""{note}'.replace("\n", " "))
+                lines.append(f'# {key_of(name)} = ""{note}'.replace("\n", " "))
     if families.trust:
-        lines += ["", "[trust]", f"fields = [{', '.join(map(_text, sorted(families.trust)))}]"]
+        lines += ["", "[trust]", f"fields = [{', '.join(map(text_of, sorted(families.trust)))}]"]
     return "\n".join(lines) + "\n"
-
-
-def _text(value: str) -> str:
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)

@@ -69,6 +69,10 @@ PROPOSAL_WORDS = (
 )
 ID_WORDS = r"(^|[\s_])(id|uuid|guid|number|no|nr|num|key|record)$|^(id|hs_object_id)|编号|单号|deal_?id|opportunity_?id"
 REFERENCE_WORDS = r"(^|\s)(id|uuid|code|plz|zip)$|编号|编码|代码|邮编"  # numbers that name and do not count
+STAGE_NAMES = (
+    "stage", "stage name", "deal stage", "dealstage", "sales stage", "opportunity stage", "phase", "阶段", "销售阶段",
+    "商机阶段", "当前阶段",
+)  # fmt: skip
 DEAL_WORDS = r"deal|opportunit|lead|prospect|record|quote|object|case|ticket|商机|线索|交易|项目"
 AMOUNT_WORDS = r"amount|value|revenue.?(expected)?$|price$|金额|总价|acv|arr|tcv"
 FIRST_WORDS = r"first|initial|original|at.?creation|首次|初始|最初"

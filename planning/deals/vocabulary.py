@@ -250,6 +250,7 @@ def rule_name(rule: str) -> str:
         "thin_class": _("many values, few deals each"),
         "amount_edited": _("amount edited at closing"), "unread": _("cells not read"),
         "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"), "no_such_stage": _("no such stage"),
+        "stages_taken": _("stages taken as known"), "doubled_column": _("a column twice"),
         "not_measured": _("not measured"),
     }  # fmt: skip
     return known.get(rule, rule)

@@ -13,7 +13,7 @@ import pandas as pd
 from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
 from planning.deals.asof import as_came_in, dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
-from planning.deals.families import CLOSING, Families, load_families, renamed, restrict
+from planning.deals.families import Families, load_families, placed, renamed, restrict
 from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
 from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
@@ -51,7 +51,7 @@ def workspace_families(path: Path, columns: list[str], *, declared: Mapping[str,
     if not path.is_file() or path == CANONICAL:
         return restrict(load_families(CANONICAL), columns)
     families = load_families(path)
-    theirs = dict.fromkeys([*families.family_of, *families.known_at, *families.levers])
+    theirs = dict.fromkeys([*families.family_of, *families.known_at, *families.levers, *sorted(families.trust)])
     found = match_columns(deal_fields("deals"), [name for name in theirs if name not in columns], declared).theirs
     ours = {their: name for name, their in found.items() if name in columns}
     return restrict(renamed(families, ours), columns, tell=True)
@@ -107,7 +107,7 @@ def analyse(
     _same_ids(deals, history)
     moment = _moment(families, history, stage, age_days)
     if history is not None and not history.empty:
-        families = replace(families, unplaced=_unplaced(families, history))
+        families = placed(families, list(history["stage"].dropna().unique()))
     if moment:
         taken: Snapshot = snapshot(deals, history, as_of=as_of, known_at=families.known_at, **moment)
         families = replace(families, later=taken.later)
@@ -131,14 +131,6 @@ def analyse(
 def _has_cycle(deals: pd.DataFrame) -> bool:
     """Whether enough deals have ended for curves by day."""
     return int(deals["closed_date"].notna().sum()) >= 50
-
-
-def _unplaced(families: Families, history: pd.DataFrame) -> dict[str, str]:
-    """Fields of the families whose known_at names no stage of the history: a misspelling, or another language."""
-    known = {str(stage).casefold() for stage in history["stage"].dropna().unique()} | CLOSING | {"creation", ""}
-    listed = families.family_of
-    return {name: when for name, when in families.known_at.items()
-            if name in listed and str(when).strip().casefold() not in known}  # fmt: skip
 
 
 def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
@@ -277,7 +269,8 @@ def at_creation(families: Families) -> Families:
     known = {name: when for name, when in families.known_at.items() if str(when).casefold() in ("creation", "lead")}
     fields = {family: tuple(n for n in members if n in known) for family, members in families.fields.items()}
     kept = {family: members for family, members in fields.items() if members}
-    return Families(kept, known, families.trust, absent=families.absent)
+    lead = families.stages or ("Lead",)
+    return Families(kept, known, families.trust, absent=families.absent, stages=lead, source=families.source)
 
 
 def _no_grades(grading: Grading) -> str:
