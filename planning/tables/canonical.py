@@ -91,6 +91,7 @@ def read_canonical(name: str, raw: RawTable, settings: Settings) -> Checked:
     columns = list(raw.frame.columns)
     checked.facts["dialect"] = dialect_of(columns)
     _say_declared(checked, columns)
+    _say_doubled(checked, raw.frame, source)
     context = _context(checked, raw.frame, source)
     currency = _read_fields(checked, raw.frame, context)
     _outcome(checked)
@@ -116,6 +117,17 @@ def _say_declared(checked: Checked, columns: list[str]) -> None:
         found = found.format(place=place, ours=ours, theirs=shown(theirs))
         fix = near(theirs, columns) or _("It has: {columns}.").format(columns=listing_of(columns, LISTED))
         checked.faults.append(Fault(checked.label, None, ours, found, fix.strip()))
+
+
+def _say_doubled(checked: Checked, frame: pd.DataFrame, source: Source) -> None:
+    """Warns of a column that stands twice in the header with different values, where nobody declared which is meant."""
+    for name, theirs in checked.match.theirs.items():
+        other = f"{theirs} (2)"
+        if other in frame.columns and name not in source.columns and not frame[theirs].equals(frame[other]):
+            found = _("the column stands twice, with different values; the first one was read")
+            fix = _('Keep one, or say which is meant in [sources.{table}.columns]: {field} = "{other}".')
+            fix = fix.format(table=checked.name, field=name, other=other)
+            checked.faults.append(Fault(checked.label, None, theirs, found, fix, "warning"))
 
 
 def _context(checked: Checked, frame: pd.DataFrame, source: Source) -> Context:

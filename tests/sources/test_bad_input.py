@@ -224,3 +224,14 @@ def test_a_required_column_that_stands_twice_is_a_fault_when_the_two_differ(tmp_
             read_frame(path, required=("unique_id", "ds", "y"))
     else:
         assert read_frame(path, required=("unique_id", "ds", "y"))["y"].tolist() == [5]
+
+
+@pytest.mark.parametrize(("second", "told"), [("North", False), ("South", True)])
+def test_a_column_of_a_workspace_that_stands_twice_is_told_when_the_two_differ(tmp_path, second, told):
+    head = "deal_id,outcome,created_date,region,region\n"
+    table = head + f"D1,won,2026-01-02,North,{second}\nD2,lost,2026-01-03,North,North\n"
+    lines = said(tmp_path, "warning", deals=table)
+    assert ("the column stands twice, with different values; the first one was read" in lines) is told
+    assert ('[sources.deals.columns]: region = "region (2)"' in lines) is told
+    declared = workspace(tmp_path, '[sources.deals.columns]\nregion = "region (2)"\n', deals=table)
+    assert "stands twice" not in "".join(check_all(declared).faults["found"])
