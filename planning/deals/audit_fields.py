@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -29,7 +31,9 @@ def audit_field(
 ) -> list[Finding]:
     """All findings on one field; `rows` are the closed deals looked at, `order` their time order where dates exist."""
     column = prepared.columns[name]
-    shaped = _shape(prepared, name) + _unread(column)
+    if column.kind == "mixed":
+        return [_two_notations(prepared, name)]
+    shaped = _shape(prepared, name) + _unread(column) + _notation(column)
     if column.kind in ("constant", "text", "id", "date"):
         return shaped + _fill(prepared, name, known_at)
     won = prepared.outcomes.state[rows] == "won"
@@ -107,6 +111,40 @@ def _unread(column: Column) -> list[Finding]:
         )  # fmt: skip
         action = _("Write numbers only, or leave the cell empty.")
     return [Finding("warning", column.name, "unread", text.format(n=number(rows), example=example), action, rows)]
+
+
+def _two_notations(prepared: Prepared, name: str) -> Finding:
+    """Amounts with a decimal comma beside amounts with a decimal point: which is which cannot be told cell by cell."""
+    one, other = (
+        _("“{cell}” ({place})").format(cell=cell, place=prepared.place(at))
+        for at, cell in prepared.columns[name].notation.clash
+    )
+    text = _("{one} has a decimal comma and {other} a decimal point: no number of this field was read")
+    action = _("Export all of its numbers in one notation, such as 75544.50.")
+    return Finding("refused", name, "two_notations", text.format(one=one, other=other), action)
+
+
+def _notation(column: Column) -> list[Finding]:
+    """Figures that could be read another way, told with how they were read."""
+    found, notation = [], column.notation
+    if notation.doubtful:
+        cell = notation.doubtful
+        thousands = re.search(r"\d,\d{3}", cell) is not None
+        text = _("“{cell}” was read as thousands; no cell shows whether it has three decimals")
+        if not thousands:
+            text = _("“{cell}” was read with three decimals; no cell shows whether it is thousands")
+        action = _("Write such numbers without a mark of thousands, or with two decimals.")
+        severity = "note" if thousands else "warning"
+        found.append(Finding(severity, column.name, "doubtful_notation", text.format(cell=cell), action))
+    (signed, one), (plain, other) = notation.signed, notation.plain
+    if signed:
+        text = _(
+            "with a percent sign: {n}, such as “{one}”; without: {m}, such as “{other}”; the first were divided by "
+            "100, the others taken as shares"
+        ).format(n=number(signed), m=number(plain), one=one, other=other)
+        action = _("Write all of them as percents, or all as shares of 1.")
+        found.append(Finding("warning", column.name, "mixed_percents", text, action, signed))
+    return found
 
 
 def _many_levels(name: str, values: pd.Series) -> list[Finding]:

@@ -10,12 +10,14 @@ from planning.deals import names
 from planning.deals.doubled import doubled_findings
 from planning.deals.prepare import Finding, Prepared
 from planning.language import _, day, ngettext, number, percent
+from planning.tables.numbers import CURRENCY_CODES
 
 TRUNCATED_SHARE = 0.05
 TRUNCATED_REFUSED = 0.10
 BACKFILLED_SHARE, BACKFILLED_REFUSED = 0.20, 0.50
 EDITED_GAP = 0.20
 LOOKED_AT = 100_000
+_CURRENCY = rf"([€$£¥]|(?i:\b(?:{'|'.join(CURRENCY_CODES)})))"
 
 
 def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
@@ -78,7 +80,7 @@ def _currency_signs(prepared: Prepared) -> list[Finding]:
         if not money or pd.api.types.is_numeric_dtype(prepared.deals[name]):
             continue
         texts = prepared.deals[name].dropna().head(LOOKED_AT).astype(str)
-        signs = texts.str.extract(r"([€$£¥])", expand=False).dropna().value_counts()
+        signs = texts.str.extract(_CURRENCY, expand=False).dropna().value_counts()
         if len(signs) > 1:
             shown = ", ".join(f"{sign} {number(count)}" for sign, count in signs.items())
             text = _("amounts carry {n} currency signs ({shown}) and are not comparable; read without the sign")

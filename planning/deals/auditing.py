@@ -17,6 +17,7 @@ from planning.language import _
 
 FINDING_COLUMNS = ["severity", "field", "rule", "evidence", "action", "rows"]
 ORDER = {"fault": 0, "refused": 1, "warning": 2, "note": 3}
+IN_DOUBT = ("doubtful_notation", "mixed_percents")  # rules that a draft tells: its reader looks at every field
 BLOCKING = ("truncation", "back_filled")
 
 
@@ -105,12 +106,15 @@ def field_table(prepared: Prepared, findings: list[Finding]) -> pd.DataFrame:
     rows = []
     for name, column in prepared.columns.items():
         family, known, why = _draft_row(name, column.kind, by_field.get(name, []), len(prepared.deals))
-        rows.append((name, family, known, why))
+        doubts = [f.evidence for f in by_field.get(name, []) if f.rule in IN_DOUBT and f.severity == "warning"]
+        rows.append((name, family, known, "; ".join([why, *doubts])))
     return pd.DataFrame(rows, columns=["field", "family", "known_at", "why"])
 
 
 def _draft_row(name: str, kind: str, found: list[Finding], n: int) -> tuple[str | None, str | None, str]:
     rules = {finding.rule: finding for finding in found}
+    if kind == "mixed":
+        return None, None, rules["two_notations"].evidence
     if kind in ("constant", "text", "id", "date"):
         return None, None, kind
     written = next((f for f in found if f.severity == "refused"), None)

@@ -1,22 +1,24 @@
 """What kind of field a column is, and its values in that kind, however the export wrote them.
 
-number    amounts, counts, scores; also `1,234`, `12 %`, `€ 5` as text
+number    amounts, counts, scores; also `1,234`, `12 %` (0.12), `€ 5` as text, all of a column in one notation
 category  names and classes; levels that differ only in case, spaces or punctuation are one level
 date      days; ISO or one declared order, never guessed
 text      free text: refused as a cause
 id        one value a row: refused as a cause
 constant  one value or none
+mixed     amounts with a decimal comma beside amounts with a decimal point: none is read
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from planning.deals.names import ID_WORDS, REFERENCE_WORDS, says
+from planning.tables.numbers import column_mark, read_number
 
 MISSING_WORDS = {
     "",
@@ -35,7 +37,12 @@ MISSING_WORDS = {
     "无",
     "空",
 }
-_NUMBER_DIRT = re.compile(r"[\s\u00a0\u202f%€$£¥]")
+LOOKED_AT = 1000  # texts looked at before all are read as numbers
+_LAKH = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?![\d,])")  # 12,34,567
+_PLAIN = {
+    mark: re.compile(rf"[-+]?(?:\d{{1,3}}(?:\{other}\d{{3}})+|\d+)(?:\{mark}\d+)?") for mark, other in (".,", ",.")
+}
+_SIGNS = {"", "%"}  # signs behind a figure that leave it one; 5 k and 3 m may be names of products
 _ISO = re.compile(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
 _SLASHED = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})( .*)?$")
 _CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日(\s*\d{1,2}[:时].*)?$")
@@ -46,10 +53,26 @@ _NAMED_DAY = re.compile(r"^(?P<m>[a-z]{3,9})\.?[- ](?P<d>\d{1,2}),?[- ](?P<y>\d{
 
 
 @dataclass(frozen=True)
+class Notation:
+    """How the figures of a text column are written, shown by cells.
+
+    doubtful: a cell that may be thousands or have three decimals. clash: a cell with a decimal comma and one with a
+    decimal point, each with its place in the column. signed, plain: how many cells have a percent sign and how many
+    have none, where both occur, with a cell of each.
+    """
+
+    doubtful: str = ""
+    clash: tuple[tuple[int, str], ...] = ()
+    signed: tuple[int, str] = (0, "")
+    plain: tuple[int, str] = (0, "")
+
+
+@dataclass(frozen=True)
 class Column:
     """One field read: `kind`, its `values` (float64, datetime64 or text; missing is NaN, NaT or None).
 
     `unread` cells hold something that is no number or day among numbers or days: taken as missing, and counted.
+    So is an infinite number. `notation` is what the figures prove of their mark of decimals.
     """
 
     name: str
@@ -59,6 +82,7 @@ class Column:
     merged: tuple[tuple[str, ...], ...] = ()
     unread: int = 0
     unread_example: str = ""
+    notation: Notation = Notation()
 
 
 def read_column(series: pd.Series) -> Column:
@@ -74,7 +98,9 @@ def read_column(series: pd.Series) -> Column:
         values = pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
         if says(name, ID_WORDS) and len(values) > 50 and values.nunique() > 0.98 * values.count() > 0:
             return _finish(name, "id", values)
-        return _finish(name, "number", values.where(np.isfinite(values)))
+        infinite = int(np.isinf(values).sum())
+        more = {"unread": infinite, "unread_example": "inf"} if infinite else {}
+        return _finish(name, "number", values.where(np.isfinite(values)), **more)
     return _read_text(name, series)
 
 
@@ -101,17 +127,49 @@ def _read_text(name: str, series: pd.Series) -> Column:
     filled = [text for text in texts if text is not None]
     if not filled:
         return _finish(name, "constant", pd.Series([None] * len(series), index=series.index, dtype=object))
-    for reader, kind in ((_as_numbers, "number"), (_as_dates, "date")):
-        read = reader(texts)
-        if read is not None:
-            values = pd.Series(_spread(read, codes), index=series.index)
-            lost = [text is not None and bool(gap) for text, gap in zip(texts, pd.isna(read), strict=True)]
-            rows = int(np.array([*lost, False])[codes].sum())
-            more = {"unread": rows, "unread_example": texts[lost.index(True)] if rows else ""}
-            if kind == "date" and values.isna().all():  # filled, but day and month read both ways
-                return Column(name, kind, values, 1.0, **more)
-            return _finish(name, kind, values, **more)
-    return _read_levels(name, series, codes, texts)
+    numbers = _as_numbers(texts)
+    if numbers is not None:
+        return _number_column(name, series.index, codes, texts, *numbers)
+    days = _as_dates(texts)
+    if days is None:
+        return _read_levels(name, series, codes, texts)
+    values, lost = pd.Series(_spread(days, codes), index=series.index), _lost(texts, days, codes)
+    if values.isna().all():  # filled, but day and month read both ways
+        return Column(name, "date", values, 1.0, **lost)
+    return _finish(name, "date", values, **lost)
+
+
+def _number_column(
+    name: str, index: pd.Index, codes: np.ndarray, texts: list[str | None], numbers: np.ndarray, notation: Notation
+) -> Column:
+    if notation.clash:
+        notation = Notation(clash=tuple((int(np.argmax(codes == level)), text) for level, text in notation.clash))
+        return Column(name, "mixed", pd.Series(np.nan, index=index), 1.0, notation=notation)
+    numbers = np.where(np.isinf(numbers), np.nan, numbers)
+    lost = _lost(texts, numbers, codes)
+    values = pd.Series(_spread(numbers, codes), index=index)
+    counted = replace(notation, **_percents(texts, numbers, codes))
+    return _finish(name, "number", values, notation=counted, **lost)
+
+
+def _percents(texts: list[str | None], numbers: np.ndarray, codes: np.ndarray) -> dict[str, tuple[int, str]]:
+    """Cells with and without a percent sign, where a column has both; a zero is the same either way."""
+    if not any(text and text[-1] in "%％" for text in texts):
+        return {}
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    told = {"signed": [0, ""], "plain": [0, ""]}
+    for text, value, count in zip(texts, numbers, counts, strict=True):
+        if text is not None and np.isfinite(value) and value:
+            kind = told["signed" if text[-1] in "%％" else "plain"]
+            kind[0], kind[1] = kind[0] + int(count), kind[1] or text
+    return {kind: tuple(found) for kind, found in told.items()} if told["signed"][0] and told["plain"][0] else {}
+
+
+def _lost(texts: list[str | None], read: np.ndarray, codes: np.ndarray) -> dict[str, object]:
+    """How many cells hold something that could not be read, and one of them."""
+    lost = [text is not None and bool(gap) for text, gap in zip(texts, pd.isna(read), strict=True)]
+    rows = int(np.array([*lost, False])[codes].sum())
+    return {"unread": rows, "unread_example": texts[lost.index(True)] if rows else ""}
 
 
 def _is_missing(value: object) -> bool:
@@ -123,18 +181,50 @@ def _spread(read: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return padded[codes]
 
 
-def _as_numbers(texts: list[str | None]) -> np.ndarray | None:
-    """Numbers when 95 % of the filled texts are numbers; `1.234,56` only where every one is written so."""
-    filled = [_NUMBER_DIRT.sub("", text) for text in texts if text is not None]
-    european = all(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})*,\d+|[-+]?\d+,\d{1,2}", text) for text in filled)
-    cleaned = [text.replace(".", "").replace(",", ".") if european else text.replace(",", "") for text in filled]
-    numbers = np.array(pd.to_numeric(pd.Series(cleaned, dtype=object), errors="coerce"), dtype="float64")
-    if np.isfinite(numbers).mean() < 0.95:
+def _as_numbers(texts: list[str | None]) -> tuple[np.ndarray, Notation] | None:
+    """Numbers when 95 % of the filled texts are numbers in one notation or the other, `1,234.50` or `1.234,50`.
+
+    One notation holds for the whole column: a text that can be read in one way only decides. Where two contradict each
+    other no number is read, and `clash` names two of the texts by their place.
+    """
+    filled = [_LAKH.sub(_without_commas, text) if text and text.count(",") > 1 else text for text in texts]
+    known = [text for text in filled if text is not None]
+    numbers = pd.to_numeric(pd.Series(filled, dtype=object), errors="coerce").to_numpy("float64", copy=True)
+    either, mark = ~np.isnan(numbers), "."
+    if either.sum() < len(known):  # not all plain figures
+        some = known[:: max(1, len(known) // LOOKED_AT)]
+        if np.mean([any(not np.isnan(_figure(text, mark)) for mark in ".,") for text in some]) < 0.8:
+            return None
+        mark = column_mark(pd.Series(some, dtype="str")).mark  # most likely: the other one is tried on few texts then
+        numbers = np.array([_figure(text, mark) for text in filled])
+        back = "," if mark == "." else "."
+        other = [_figure(text, back) if gap else 0.0 for text, gap in zip(filled, np.isnan(numbers), strict=True)]
+        either = ~np.isnan(numbers) | ~np.isnan(other)
+    if either.sum() < 0.95 * len(known):
         return None
-    numbers[~np.isfinite(numbers)] = np.nan
-    out = np.full(len(texts), np.nan)
-    out[[text is not None for text in texts]] = numbers
-    return out
+    figures = pd.Series([text for text, figure in zip(filled, either, strict=True) if figure], dtype="str")
+    found = column_mark(figures)
+    if found.against:
+        places = [filled.index(cell) for cell in (found.against, found.proof)]
+        return numbers, Notation(clash=tuple((place, texts[place]) for place in places))
+    if found.mark != mark:
+        numbers = np.array([_figure(text, found.mark) for text in filled])
+    enough = np.count_nonzero(~np.isnan(numbers)) >= 0.95 * len(known)
+    return (numbers, Notation(found.doubtful)) if enough else None
+
+
+def _without_commas(found: re.Match) -> str:
+    return found[0].replace(",", "")
+
+
+def _figure(text: str | None, mark: str) -> float:
+    """One text as a number, NaN where it is none; 12 % is 0.12."""
+    if text is None:
+        return np.nan
+    if _PLAIN[mark].fullmatch(text):  # the most of them, ten times as quick
+        return float(text.replace("," if mark == "." else ".", "").replace(",", "."))
+    value, unit, _currency = read_number(text, mark)
+    return value if unit in _SIGNS else np.nan
 
 
 def _as_dates(texts: list[str | None]) -> np.ndarray | None:

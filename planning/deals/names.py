@@ -53,7 +53,7 @@ CLOSING_WORDS: tuple[tuple[str, str], ...] = (
      r"by)?$|next.?step|最近|最后|更新"),
     ("a judgement written after talking",
      r"^tags?$|lead.?(quality|grade|score|profile|status|stage)|activity.?(index|score)|profile.?(index|"
-     r"score)|probab|forecast|confidence|likelihood|health|标签|线索质量|评分|概率|可能性"),
+     r"score)|probab|forecast|confidence|likelihood|health|^标签$|线索(质量|评分|评级|状态|阶段)|概率|可能性"),
 )  # fmt: skip
 
 CREATION_WORDS = (
@@ -63,6 +63,7 @@ CREATION_WORDS = (
     r"economic|index|incumbent|first.?order|relationship|tenure|deal.?size|course|do.not|free.?copy|mastering|"
     r"how.did|matters.most|地区|区域|行业|客户|来源|渠道|负责人|产品|市场|公司|城市|类型|创建"
 )
+JUDGEMENT_WORDS = r"\bscor(e|ing)\b|\brating\b|评分|打分|评级"  # may stand for years, or be given after the first talk
 PROPOSAL_WORDS = (
     r"price|discount|quote|requirement|technical.?check|competit|rival|reference|delivery.?time|payment.?term|proposal|"
     r"^contacts$|response|价格|报价|折扣|需求|竞争|响应|联系人数"
@@ -109,6 +110,8 @@ def known_by_name(name: str) -> tuple[str | None, str]:
         return "closing", closing
     if says(name, FIRST_WORDS) and says(name, AMOUNT_WORDS + "|amount"):
         return "creation", "the first amount, written when the deal began"
+    if says(name, JUDGEMENT_WORDS):
+        return None, "a judgement; fill in when it is made"
     if says(name, PROPOSAL_WORDS):
         return "proposal", "set when the proposal is made"
     if says(name, CREATION_WORDS):

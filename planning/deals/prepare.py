@@ -4,7 +4,7 @@ reason."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Prepared:
-    """`deals` without repeats, one row a deal; `ids`, `outcomes`, fields read, and what was found and left out."""
+    """`deals` without repeats, one row a deal; `ids`, `outcomes`, fields read, and what was found and left out.
+
+    rows: the row of the file each deal stands in, where the deals come from one.
+    """
 
     deals: pd.DataFrame
     ids: pd.Series
@@ -43,11 +46,18 @@ class Prepared:
     columns: dict[str, Column]
     findings: tuple[Finding, ...]
     left_out: tuple[tuple[str, int], ...] = field(default=())
+    rows: np.ndarray | None = None
 
     @property
     def won(self) -> np.ndarray:
         """1.0 for won, 0.0 for lost, over the closed deals in order."""
         return (self.outcomes.state[self.outcomes.closed] == "won").astype(float)
+
+    def place(self, at: int) -> str:
+        """Where a deal stands, in words: its row in the file, else its id."""
+        if self.rows is not None:
+            return _("row {row}").format(row=int(self.rows[at]))
+        return _("deal {id}").format(id=self.ids.iloc[at])
 
     def closed_column(self, name: str) -> pd.Series:
         """A field's values over the closed deals."""
@@ -62,6 +72,7 @@ def prepare(
     Raises UsageError when the outcome column or the won value is not there, DataError when there are no rows.
     """
     _check_columns(deals, outcome, id_field)
+    rows, doubtful = _of_file(deals), deals.attrs.get("doubtful", {})
     deals = _plain_cells(deals.rename(columns=str).reset_index(drop=True))
     findings: list[Finding] = []
     left_out: list[tuple[str, int]] = []
@@ -70,17 +81,28 @@ def prepare(
     ids = pd.Series(np.arange(1, len(deals) + 1)) if numbered else _ids(deals[id_field])
     keep = _repeated_rows(deals, findings, left_out)
     deals, ids = deals[keep].reset_index(drop=True), ids[keep].reset_index(drop=True)
+    rows = None if rows is None else rows[keep]
     outcomes = read_outcomes(deals[outcome], won, lost)
     if not numbered:
         keep = _repeated_ids(deals, ids, outcomes, id_field, findings, left_out)
         deals, ids = deals[keep].reset_index(drop=True), ids[keep].reset_index(drop=True)
+        rows = None if rows is None else rows[keep]
         outcomes = Outcomes(outcomes.state[keep], outcomes.words)
     _owners_in_one_cell(deals, findings)
     for state, text in (("open", "still open"), ("no_decision", "ended without a decision")):
         if outcomes.count(state):
             left_out.append((text, outcomes.count(state)))
     columns = {name: read_column(deals[name]) for name in deals.columns if name not in (id_field, outcome)}
-    return Prepared(deals, ids, id_field, outcome, outcomes, columns, tuple(findings), tuple(left_out))
+    for name in set(doubtful) & set(columns):  # the file's reader made numbers of these texts
+        columns[name] = replace(columns[name], notation=replace(columns[name].notation, doubtful=doubtful[name]))
+    return Prepared(deals, ids, id_field, outcome, outcomes, columns, tuple(findings), tuple(left_out), rows)
+
+
+def _of_file(deals: pd.DataFrame) -> np.ndarray | None:
+    """The row of the file each line stands in; None where the deals are not as they were read from one."""
+    kept = deals.attrs.get("rows")
+    as_read = isinstance(deals.index, pd.RangeIndex) and kept is not None and len(kept.rows) == len(deals)
+    return kept.rows if as_read else None
 
 
 def _check_columns(deals: pd.DataFrame, outcome: str, id_field: str | None) -> None:

@@ -251,7 +251,8 @@ def rule_name(rule: str) -> str:
         "amount_edited": _("amount edited at closing"), "unread": _("cells not read"),
         "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"), "no_such_stage": _("no such stage"),
         "stages_taken": _("stages taken as known"), "doubled_column": _("a column twice"),
-        "not_measured": _("not measured"),
+        "not_measured": _("not measured"), "two_notations": _("two notations"),
+        "doubtful_notation": _("notation in doubt"), "mixed_percents": _("percents and shares"),
     }  # fmt: skip
     return known.get(rule, rule)
 

@@ -19,8 +19,8 @@ from planning.language import _
 from planning.sources.paths import input_file, kind_of
 from planning.tables.dates import DateOrder, date_order, to_dates
 from planning.tables.inference import as_text, infer, is_identifier
-from planning.tables.numbers import decimal_mark, to_numbers
-from planning.tables.raw import RawTable, is_text, rows_text, shown
+from planning.tables.numbers import column_mark, decimal_mark, to_numbers
+from planning.tables.raw import RawTable, SourceRows, is_text, rows_text, shown
 
 
 def read_raw(
@@ -95,7 +95,9 @@ def read_frame(
     `required` columns must be there. `text` columns stay text (so do `unique_id` and every `*_id`); `numbers` and
     `dates` are read strictly: a cell that is none is a fault, an empty one is NaN or NaT. Other text columns become
     numbers where all cells are plain figures without leading zeros, dates where all cells are ISO dates.
-    `frame.attrs` has `label`, `facts` (encoding, delimiter, ...) and `left_out` of the file.
+    `frame.attrs` has `label`, `facts` (encoding, delimiter, ...) and `left_out` of the file, the source's row of each
+    line (`rows`), and `doubtful`: column → a cell such as "24.283" that was read as a bit more than 24 and, for all the
+    column says, may be thousands.
 
     Raises UsageError (missing file, folder; exit 2) and DataError (wrong contents; exit 1) with every fault found.
     """
@@ -113,10 +115,16 @@ def read_frame(
         raw.frame[name] = _strict_dates(raw, name, date_format, order.order)
     if raw.faults:
         raise DataError(faults=raw.faults)
+    doubtful = {}
     for name in raw.frame.columns:
         if name not in number_columns and name not in date_columns:
-            raw.frame[name] = _plain(raw.frame[name], name, keep=name in text)
-    raw.frame.attrs.update(label=raw.label, facts=raw.facts, left_out=raw.left_out)
+            written = raw.frame[name]
+            raw.frame[name] = _plain(written, name, keep=name in text)
+            if is_text(written) and pd.api.types.is_numeric_dtype(raw.frame[name].dtype):
+                doubtful |= {name: cell} if (cell := column_mark(written).doubtful) else {}
+    raw.frame.attrs.update(
+        label=raw.label, facts=raw.facts, left_out=raw.left_out, rows=SourceRows(raw.rows), doubtful=doubtful
+    )
     return raw.frame
 
 

@@ -48,6 +48,7 @@ _ONE_WAY = (
 _COMMA_DECIMAL = _EDGE[0] + _ONE_WAY.format(mark=",", other=r"\.") + _EDGE[1]
 _POINT_DECIMAL = _EDGE[0] + _ONE_WAY.format(mark=r"\.", other=",") + _EDGE[1]
 _DOUBTFUL = _EDGE[0] + r"\d{1,3},\d{3}" + _EDGE[1]
+_THOUSAND = _EDGE[0] + r"\d{1,3}\.\d{3}" + _EDGE[1]
 _GROUPED = {
     ".": re.compile(r"^(?:\d{1,3}(?:[,']\d{3})+|\d*)(?:\.\d*)?(?:e[+-]?\d+)?$"),
     ",": re.compile(r"^(?:\d{1,3}(?:[.']\d{3})+|\d*)(?:,\d*)?(?:e[+-]?\d+)?$"),
@@ -209,6 +210,24 @@ def decimal_mark(columns: Iterable[pd.Series]) -> DecimalMark:
     if comma:
         return DecimalMark(",", comma)
     return DecimalMark(".", point, "", "" if point else first_like(cells, _DOUBTFUL))
+
+
+def column_mark(column: pd.Series) -> DecimalMark:
+    """Finds the mark of the decimals in one text column by itself, as `decimal_mark` does for a table.
+
+    Without a telling cell it is a point; `doubtful` is then a cell such as "24.283" or "1,234", where every cell with
+    that mark could be read both ways.
+
+    >>> column_mark(pd.Series(["75.544,50", "24.283"])).mark, column_mark(pd.Series(["24.283", "900"])).doubtful
+    (',', '24.283')
+    """
+    cells = [text_cells(column.map(_as_text).astype("str") if column.dtype == object else column)]
+    if not first_like(cells, r"[.,]"):
+        return DecimalMark()
+    point, comma = first_like(cells, _POINT_DECIMAL), first_like(cells, _COMMA_DECIMAL)
+    if comma:
+        return DecimalMark("." if point else ",", point or comma, comma if point else "")
+    return DecimalMark(".", point, "", "" if point else first_like(cells, _DOUBTFUL) or first_like(cells, _THOUSAND))
 
 
 def first_like(columns: Iterable[pa.ChunkedArray], pattern: str) -> str:

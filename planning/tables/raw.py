@@ -46,6 +46,19 @@ class RawTable:
             self.left_out.append((reason, gone))
 
 
+class SourceRows:
+    """For each line of a frame the row of its source, kept in `frame.attrs`.
+
+    pandas copies `attrs` deeply with every step and compares them; this one is shared instead.
+    """
+
+    def __init__(self, rows: np.ndarray):
+        self.rows = rows
+
+    def __deepcopy__(self, _memo: Any) -> SourceRows:
+        return self
+
+
 def rows_text(rows: np.ndarray) -> str:
     """Returns how many more rows have the same fault: ` (and 12 more: rows 7, 9, 11, ...)`; empty for a single one.
 

@@ -9,8 +9,10 @@ from planning.deals import audit, family_weights
 from planning.deals.columns import read_column
 from planning.deals.drafting import draft
 from planning.deals.families import families_toml, load_families, parse_families, restrict
+from planning.deals.names import closing_by_name, known_by_name
 from planning.deals.outcomes import read_outcomes
 from planning.errors import ConfigError, DataError, UsageError
+from planning.sources import read_frame
 
 FAMILIES = {
     "product": {"fields": ["fit"]},
@@ -249,6 +251,73 @@ def test_days_that_contradict_each_other_are_not_read_and_counted():
     assert column.values.notna().sum() == 200 and column.unread == 400
     found = audit(deals().assign(created_on=texts)).set_index("rule")
     assert found.loc["unread", "rows"] == 400 and "400 cells" in found.loc["unread", "evidence"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["75.544,50", "24.283", "900,00", "-1.000"], [75544.5, 24283.0, 900.0, -1000.0]),
+        (["75,544.50", "24,283", "900.00", "-1,000"], [75544.5, 24283.0, 900.0, -1000.0]),
+        (["€ 1.234.567", "€ 24.283"], [1234567.0, 24283.0]),
+        (["0,5", "1,234"], [0.5, 1.234]),
+        (["0.5", "1,234"], [0.5, 1234.0]),
+        (["12,34,567.50", "EUR 900"], [1234567.5, 900.0]),
+        (["12 %", "0,5%"], [0.12, 0.005]),
+    ],
+)
+def test_one_notation_holds_for_the_whole_column(texts, values):
+    column = read_column(pd.Series(texts * 9, name="x", dtype=object))
+    assert column.kind == "number" and column.values.tolist() == values * 9 and column.unread == 0
+
+
+def test_two_notations_in_one_column_are_refused_with_row_and_cell(tmp_path):
+    frame = deals().assign(price=["900,00"] * 300 + ["1,234.50"] * 300)
+    found = audit(frame).set_index("rule").loc["two_notations"]
+    assert found["severity"] == "refused" and found["field"] == "price"
+    assert "“900,00” (deal 1)" in found["evidence"] and "“1,234.50” (deal 301)" in found["evidence"]
+    frame.to_csv(tmp_path / "deals.csv", index=False)
+    read = read_frame(tmp_path / "deals.csv")
+    found = audit(read).set_index("rule").loc["two_notations"]
+    assert "“900,00” (row 2)" in found["evidence"] and "“1,234.50” (row 302)" in found["evidence"]
+    drafted = draft(read, outcome="outcome", won="won")
+    assert "price" not in drafted.families.family_of
+    assert "(row 302)" in drafted.fields.set_index("field").loc["price", "why"]
+
+
+def test_amounts_that_may_be_thousands_or_three_decimals_are_told(tmp_path):
+    frame = deals().assign(price=[f"{i % 90 + 10}.283" for i in range(600)], rate=np.linspace(0, 2, 600).round(3))
+    frame.to_csv(tmp_path / "deals.csv", index=False)
+    read = read_frame(tmp_path / "deals.csv")
+    found = audit(read)
+    told = found[found["rule"] == "doubtful_notation"]
+    assert told["field"].tolist() == ["price"] and "“10.283” was read with three decimals" in told["evidence"].iloc[0]
+
+
+def test_percents_beside_shares_are_counted():
+    frame = deals().assign(discount=["12 %"] * 200 + ["0.10"] * 399 + ["0"])
+    found = audit(frame).set_index("rule").loc["mixed_percents"]
+    assert found["rows"] == 200 and "200, such as “12 %”" in found["evidence"] and "399" in found["evidence"]
+    assert "mixed_percents" not in {rule for rule, _ in rules(deals().assign(discount=["12 %", "5 %"] * 300))}
+
+
+def test_infinite_numbers_are_counted(tmp_path):
+    ratio = np.arange(600.0)
+    ratio[[250, 400]] = np.inf, -np.inf
+    found = audit(deals().assign(ratio=ratio)).set_index("rule").loc["unread"]
+    assert found["rows"] == 2 and "“inf”" in found["evidence"]
+    deals().assign(ratio=ratio).to_csv(tmp_path / "deals.csv", index=False)
+    found = audit(read_frame(tmp_path / "deals.csv")).set_index("rule").loc["unread"]
+    assert found["rows"] == 2 and found["field"] == "ratio"
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [("customer_score", "客户评分"), ("lead_score", "线索评分"), ("customer_tags", "客户标签"), ("tags", "标签"),
+     ("credit_rating", "信用评级"), ("customer_industry", "客户行业")],
+)  # fmt: skip
+def test_a_name_says_the_same_in_both_languages(english, chinese):
+    assert known_by_name(english) == known_by_name(chinese)
+    assert closing_by_name("客户评分") is None and known_by_name("客户评分")[0] is None
 
 
 def test_words_among_numbers_are_counted():
