@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from planning.deals.funnel import in_order
@@ -49,9 +51,34 @@ def last_day(deals: pd.DataFrame, stated: object = None) -> pd.Timestamp:
     return min(pd.Timestamp(stated), seen) if stated else seen
 
 
-def until(deals: pd.DataFrame, as_of: pd.Timestamp) -> tuple[pd.DataFrame, int]:
-    """Deals as they stood on `as_of`, and how many were closed later: those were open then, and are open here."""
-    known = deals[~(deals["created_date"] > as_of)]
-    later = known["closed_date"] > as_of
+@dataclass(frozen=True)
+class Standing:
+    """The `deals` that were there on a day, those closed later open again, and what that took.
+
+    unborn: how many were created later. then_open: ids of deals that were closed after the day and before the export.
+    future: `deal_id, outcome, closed_date` of decided deals whose closing day lies after the export itself: a slip.
+    """
+
+    deals: pd.DataFrame
+    unborn: int
+    then_open: frozenset[str]
+    future: pd.DataFrame
+
+
+def until(deals: pd.DataFrame, as_of: pd.Timestamp) -> Standing:
+    """How did these deals stand on `as_of`?
+
+    What was closed later was open then. Where deals were created after `as_of` the export is younger than that day, and
+    closings in between are no slip.
+    """
+    born = ~(deals["created_date"] > as_of)
+    export = as_of if born.all() else max(as_of, last_day(deals))
+    known = deals[born]
+    closed = known["closed_date"]
+    later = (closed > as_of) & (known["outcome"] != "open")
+    future = known.loc[later & (closed > export), ["deal_id", "outcome", "closed_date"]]
+    then_open = frozenset(known.loc[later & (closed <= export), "deal_id"])
     outcome = known["outcome"].mask(later, "open")
-    return known.assign(outcome=outcome, closed_date=known["closed_date"].mask(later)), int(later.sum())
+    return Standing(
+        known.assign(outcome=outcome, closed_date=closed.mask(closed > as_of)), int((~born).sum()), then_open, future
+    )

@@ -8,7 +8,7 @@ Where the data cannot carry weights there are none, and the reasons stand in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,6 +69,7 @@ def family_weights(
     refits: int = 60,
     seed: int = 0,
     snapshot: str = "",
+    open_for: Mapping[str, Collection[str]] | None = None,
 ) -> FamilyWeights:
     """What separated won from lost deals, by family of fields, with 90 % intervals, or why that cannot be told.
 
@@ -76,7 +77,7 @@ def family_weights(
     outcome, won, lost: the outcome's column, the value of won deals, optionally those of lost ones.
     delta: strength of an unrecorded cause allowed for by the band, as a share of the strongest family's effect.
     refits: how often the group variances are drawn anew, in threes.
-    snapshot: the rule by which the rows were made, in words.
+    snapshot: the rule by which the rows were made, in words. open_for: reason → ids of deals that count as open for it.
 
     `weights`: one row a family, `share` sums to 1; `p_zero` is the p-value of "this family carries no weight";
     [`band_lo`, `band_hi`] contains [`lo90`, `hi90`]. A family without a usable field is in `summary["not_measured"]`.
@@ -89,7 +90,7 @@ def family_weights(
     check_doubled(deals, [outcome, *table.family_of])
     if not table.stages:
         check_stages(table, deals)
-    prepared = prepare(deals, outcome=outcome, won=won, lost=lost)
+    prepared = prepare(deals, outcome=outcome, won=won, lost=lost, open_for=open_for)
     findings = auditing.run_audit(prepared, table)
     usable = usable_fields(prepared, table, findings)
     reasons = refusal.too_little(prepared, table, usable)

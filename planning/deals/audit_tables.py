@@ -9,6 +9,7 @@ import pandas as pd
 from planning.deals import names
 from planning.deals.doubled import doubled_findings
 from planning.deals.prepare import Finding, Prepared
+from planning.deals.vocabulary import undecided
 from planning.language import _, day, ngettext, number, percent
 from planning.tables.numbers import CURRENCY_CODES
 
@@ -17,6 +18,7 @@ TRUNCATED_REFUSED = 0.10
 BACKFILLED_SHARE, BACKFILLED_REFUSED = 0.20, 0.50
 EDITED_GAP = 0.20
 LOOKED_AT = 100_000
+NAMED = 5  # deals named in one finding
 _CURRENCY = rf"([€$£¥]|(?i:\b(?:{'|'.join(CURRENCY_CODES)})))"
 
 
@@ -46,20 +48,31 @@ def audit_table(prepared: Prepared) -> list[Finding]:
 
 
 def _counts(prepared: Prepared) -> list[Finding]:
-    found, words = [], {"still open": _("still open"), "ended without a decision": _("ended without a decision")}
-    for text, count in prepared.left_out:
-        if text in ("still open", "ended without a decision"):
-            found.append(
-                Finding(
-                    "note",
-                    "(rows)",
-                    "left_out",
-                    _("{count} deals {text}: neither won nor lost").format(count=number(count), text=words[text]),
-                    "",
-                    count,
-                )
-            )
+    """Deals that are neither won nor lost, by reason; slips are told elsewhere."""
+    found = []
+    for reason, count in prepared.left_out:
+        said = undecided(reason, count)
+        if said:
+            found.append(Finding("note", "(rows)", "left_out", *said, count))
     return found
+
+
+def future_closings(future: pd.DataFrame, as_of: pd.Timestamp) -> list[Finding]:
+    """Decided deals whose closing day is still to come (`deal_id, outcome, closed_date`), the first ones by name."""
+    if future.empty:
+        return []
+    shown = [f"{deal.deal_id} ({day(deal.closed_date)})" for deal in future.head(NAMED).itertuples()]
+    text = ngettext(
+        "{n} decided deal ({won} won) has a closing day after the last day of data, {day}: {deals}; it counts neither "
+        "as won nor as lost",
+        "{n} decided deals ({won} won) have a closing day after the last day of data, {day}: {deals}; they count "
+        "neither as won nor as lost", len(future),
+    ).format(
+        n=number(len(future)), won=number(int((future["outcome"] == "won").sum())), day=day(as_of),
+        deals=", ".join(shown) + (", …" if len(future) > NAMED else ""),
+    )  # fmt: skip
+    action = _("A decided deal has been closed: correct the date, or set the outcome to open.")
+    return [Finding("fault", "(dates)", "future_close", text, action, len(future))]
 
 
 def _currencies(prepared: Prepared) -> list[Finding]:

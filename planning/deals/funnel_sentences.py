@@ -87,6 +87,15 @@ def cycle_finding(table: pd.DataFrame, at: int = 120) -> tuple[str, str]:
     return claim, why
 
 
+def not_in_curve(deals: int) -> str:
+    """Returns how many deals no curve by day counts."""
+    return ngettext(
+        "{n} deal begun before the first closing on record is in no curve: had it closed sooner, it would not be here.",
+        "{n} deals begun before the first closing on record are in no curve: had they closed sooner, they would not be "
+        "here.", deals,
+    ).format(n=number(deals))  # fmt: skip
+
+
 def cycle_alt(table: pd.DataFrame) -> str:
     """Returns the cycle chart in words."""
     last = table.iloc[-1]

@@ -42,6 +42,32 @@ def lede(grades: pd.DataFrame, scores: dict[str, Any], follow_up: int) -> str:
     return paragraph([first, judged.format(**said)])
 
 
+def left_out_of(total: int, judged: int, waiting: int) -> str:
+    """Returns of what the shares left out are, and what is left."""
+    return _(
+        "Shares are of all {total} deals of the table; {judged} that had their time and {waiting} still open in it are "
+        "left."
+    ).format(total=number(total), judged=number(judged), waiting=number(waiting))
+
+
+def left_out_done(reason: str) -> str:
+    """Returns what was done about leads left out."""
+    known = {
+        "not yet followed long enough": _("decided, but not all leads of their age have had their time: not used"),
+        "closing day to come": _("not used; the finding names them"),
+    }
+    return known.get(reason, _("not used"))
+
+
+def beyond_text(leads: int, follow_up: int) -> str:
+    """Returns how many open leads have had their time, and why none of them is listed."""
+    return ngettext(
+        "{n} lead open for {days} days or longer is not listed: its time is up, and it counts as not won in time.",
+        "{n} leads open for {days} days or longer are not listed: their time is up, and they count as not won in time.",
+        leads,
+    ).format(n=number(leads), days=number(follow_up))
+
+
 def promised_note(rate: float, lo: float, hi: float) -> str:
     """Returns the rate a grade promised, with its interval."""
     return _("promised {rate} ({range})").format(rate=percent(rate), range=interval(lo, hi, percent))
@@ -179,6 +205,7 @@ def labels() -> dict[str, str]:
         "learned_on": _("Learned on"), "n": _("Judged on"), "auc_lo": _("AUC from"), "auc_hi": _("to"),
         "brier": _("Brier score"), "log_loss": _("Log-loss"), "follow_up_days": _("Days of follow-up"),
         "grades_kept": _("Grades kept"), "times_kept": _("Times kept"), "times": _("of times"),
-        "open": _("Open leads"), "hot_now": _("Hot now"),
+        "open": _("Open leads"), "hot_now": _("Hot now"), "beyond": _("Open, their time is up"),
+        "title_slips": _("Dates that cannot be"), "action": _("What to do"),
         "severity": _("Severity"), "field": _("Field"), "rule": _("Rule"), "evidence": _("Evidence"),
     }  # fmt: skip

@@ -4,6 +4,7 @@ reason."""
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -65,9 +66,12 @@ class Prepared:
 
 
 def prepare(
-    deals: pd.DataFrame, *, outcome: str, won: str, lost: tuple[str, ...] = (), id_field: str | None = None
-) -> Prepared:
+    deals: pd.DataFrame, *, outcome: str, won: str, lost: tuple[str, ...] = (), id_field: str | None = None,
+    open_for: Mapping[str, Collection[str]] | None = None,
+) -> Prepared:  # fmt: skip
     """Reads an export: drops repeats and contradictions, reads outcomes and every field's kind.
+
+    open_for: reason → ids of deals that count as open for it; the others are `still open`.
 
     Raises UsageError when the outcome column or the won value is not there, DataError when there are no rows.
     """
@@ -89,13 +93,22 @@ def prepare(
         rows = None if rows is None else rows[keep]
         outcomes = Outcomes(outcomes.state[keep], outcomes.words)
     _owners_in_one_cell(deals, findings)
-    for state, text in (("open", "still open"), ("no_decision", "ended without a decision")):
-        if outcomes.count(state):
-            left_out.append((text, outcomes.count(state)))
+    left_out += _undecided(outcomes, ids, open_for or {})
     columns = {name: read_column(deals[name]) for name in deals.columns if name not in (id_field, outcome)}
     for name in set(doubtful) & set(columns):  # the file's reader made numbers of these texts
         columns[name] = replace(columns[name], notation=replace(columns[name].notation, doubtful=doubtful[name]))
     return Prepared(deals, ids, id_field, outcome, outcomes, columns, tuple(findings), tuple(left_out), rows)
+
+
+def _undecided(outcomes: Outcomes, ids: pd.Series, open_for: Mapping[str, Collection[str]]) -> list[tuple[str, int]]:
+    """The deals that are neither won nor lost, each counted for one reason."""
+    waiting, counts = outcomes.state == "open", []
+    for reason, members in open_for.items():
+        mine = waiting & ids.astype(str).isin(members).to_numpy()
+        counts.append((reason, int(mine.sum())))
+        waiting = waiting & ~mine
+    counts += [("still open", int(waiting.sum())), ("ended without a decision", outcomes.count("no_decision"))]
+    return [pair for pair in counts if pair[1]]
 
 
 def _of_file(deals: pd.DataFrame) -> np.ndarray | None:

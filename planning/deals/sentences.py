@@ -31,6 +31,13 @@ def headline(weights: pd.DataFrame) -> str:
     )
 
 
+def left_out_of(total: int, used: int) -> str:
+    """Returns of what the shares left out are, and what is left."""
+    return _("Shares are of all {total} deals of the table; {used} won and lost ones are left.").format(
+        total=number(total), used=number(used)
+    )
+
+
 def lede(summary: dict[str, Any], reasons: pd.DataFrame | None, levers: pd.DataFrame | None) -> str:
     """Returns at most two sentences: what reps write against the data, and what moving one lever is worth."""
     parts = []

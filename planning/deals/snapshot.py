@@ -26,7 +26,8 @@ FOLLOW_UP_SHARE = 0.9
 class Snapshot:
     """`deals` (one row a deal, with `snapshot_at`, `days_before`, `stages_before`), the `rule` in words, rows left out.
 
-    `later`: fields that no deal had yet at its snapshot, with the stage from which they are known.
+    `later`: fields that no deal had yet at its snapshot, with the stage from which they are known. `late`: ids of the
+    deals that were closed after their time, which count as open.
     """
 
     deals: pd.DataFrame
@@ -34,6 +35,7 @@ class Snapshot:
     left_out: tuple[tuple[str, int], ...]
     follow_up_days: int
     later: Mapping[str, str] = field(default_factory=dict)
+    late: frozenset[str] = frozenset()
 
 
 def snapshot(
@@ -70,8 +72,9 @@ def snapshot(
     rows = rows[had_time].copy()
     late = rows["closed_date"].notna() & ((rows["closed_date"] - rows["snapshot_at"]).dt.days > follow_up)
     rows.loc[late, "outcome"] = "open"
-    rule = _rule(stage, age_days or 0, follow_up)
-    return Snapshot(rows.reset_index(drop=True), rule, tuple(pair for pair in left_out if pair[1]), follow_up, later)
+    rule, left_out = _rule(stage, age_days or 0, follow_up), [pair for pair in left_out if pair[1]]
+    ids = frozenset(rows.loc[late, "deal_id"])
+    return Snapshot(rows.reset_index(drop=True), rule, tuple(left_out), follow_up, later, ids)
 
 
 def _rule(stage: str | None, age_days: int, follow_up: int) -> str:

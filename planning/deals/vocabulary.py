@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from planning.language import _, number, percent
+from planning.language import _, ngettext, number, percent
 
 
 def family_name(name: str) -> str:
@@ -112,7 +112,8 @@ def labels() -> dict[str, str]:
         "follow_up_days": _("Days of follow-up"), "age_days": _("Known at an age of, days"),
         "as_of": _("Data until"), "closed_date": _("Closed on"), "split": _("Compared from"),
         "top_family": _("Strongest family"), "top_share": _("Its share"),
-        "surprises": _("Deals lost against the record"),
+        "surprises": _("Deals lost against the record"), "total": _("Deals of the table"),
+        "not_in_curve": _("Deals begun before the first closing on record"),
     }  # fmt: skip
 
 
@@ -169,9 +170,13 @@ def left_out_reason(reason: str) -> str:
         "still open": _("Deals still open"),
         "ended without a decision": _("Deals that ended without a decision"),
         "never reached the moment of the snapshot": _("Deals that never reached the moment of the snapshot"),
-        "closed later": _("Deals with a closing day after the last day of data"),
-        "open beyond the follow-up time": _("Leads open longer than the time a lead is given"),
-        "older than the first closing": _("Deals begun before the first closing on record"),
+        "created later": _("Deals created after the last day of data"),
+        "created too early": _("Deals created before the first day asked for"),
+        "no day of creation": _("Deals without a day of creation"),
+        "closed later": _("Deals closed after the last day of data: open on that day"),
+        "closing day to come": _("Decided deals with a closing day still to come"),
+        "closed after its time": _("Deals closed after the time every deal is given"),
+        "open after its time": _("Deals still open"),
         "closed before the moment of the snapshot": _("Deals closed before the moment of the snapshot"),
     }
     return known.get(reason) or (
@@ -179,12 +184,58 @@ def left_out_reason(reason: str) -> str:
     )
 
 
-def left_out_done(reason: str, *, funnel: bool = False) -> str:
-    """Returns what was done about rows left out; `funnel` says whether the page has one."""
-    if reason == "older than the first closing":
-        return _("in no curve of won and lost by day")
+def undecided(reason: str, count: int) -> tuple[str, str] | None:
+    """Returns what is said of deals that are neither won nor lost for a reason, and what to do; None for a slip."""
+    known = {
+        "still open": (
+            ngettext(
+                "{n} deal is still open: neither won nor lost", "{n} deals are still open: neither won nor lost", count
+            ),
+            _("Nothing to do: they count once they are decided."),
+        ),
+        "open after its time": (
+            ngettext(
+                "{n} deal was still open when its time was up: neither won nor lost",
+                "{n} deals were still open when their time was up: neither won nor lost", count,
+            ),
+            _("Nothing to do: every deal gets the same time."),
+        ),
+        "closed after its time": (
+            ngettext(
+                "{n} deal was closed after its time and was open when that was up: neither won nor lost",
+                "{n} deals were closed after their time and were open when that was up: neither won nor lost", count,
+            ),
+            _("Nothing to do: every deal gets the same time."),
+        ),
+        "closed later": (
+            ngettext(
+                "{n} deal was closed after the last day of data and was open on it",
+                "{n} deals were closed after the last day of data and were open on it", count,
+            ),
+            _("Nothing to do: it is asked how things stood on that day."),
+        ),
+        "ended without a decision": (
+            ngettext(
+                "{n} deal ended without a decision: neither won nor lost",
+                "{n} deals ended without a decision: neither won nor lost", count,
+            ),
+            _("Nothing to do: nobody won or lost them."),
+        ),
+    }  # fmt: skip
+    if reason not in known:
+        return None
+    text, action = known[reason]
+    return text.format(n=number(count)), action
+
+
+def left_out_done(reason: str, *, funnel: bool = False, days: int | None = None) -> str:
+    """Returns what was done about rows left out; `funnel` says whether the page has one, `days` every deal's time."""
+    if reason == "closing day to come":
+        return _("taken as open; the finding names them")
+    if reason in ("closed after its time", "open after its time"):
+        return _("open after their {days} days: in no weight").format(days=number(days or 0))
     if reason == "closed later":
-        return _("taken as open")
+        return _("taken as open: in no weight")
     if reason in ("repeated rows", "older rows of the same deal"):
         return _("each deal counted once")
     if "still open" in reason or "without" in reason:
@@ -270,7 +321,6 @@ def usual_action(rule: str) -> str:
         "mostly_missing": _("Fill it for every deal while it is open."),
         "not_listed": _("List it in the families file if it may be a cause."),
         "not_measured": _("Record one of its fields while deals are open."),
-        "left_out": _("Nothing to do: they count once they are decided."),
     }  # fmt: skip
     return known.get(rule, "")
 

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from planning.deals import ageing, casemix, change, funnel, habits, lostdeals, reasons, refusal
+from planning.deals import (
+    ageing,
+    audit_tables,
+    auditing,
+    casemix,
+    change,
+    funnel,
+    habits,
+    lostdeals,
+    reasons,
+    refusal,
+)
 from planning.deals.asof import as_came_in, dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
 from planning.deals.families import Families, load_families, placed, renamed, restrict
@@ -28,7 +39,11 @@ OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "en
 
 @dataclass(frozen=True)
 class PostMortem:
-    """The weights (or their refusal) and, in `tables`, what follows from them; `deals` as the tables have them."""
+    """The weights (or their refusal) and, in `tables`, what follows from them; `deals` as they stood on `as_of`.
+
+    Of the `total` deals of the table each is counted once: in `left_out`, in what was left out of `result`, or among
+    its won and lost ones. not_in_curve: deals begun before the first closing on record, which no curve by day counts.
+    """
 
     deals: pd.DataFrame
     history: pd.DataFrame | None
@@ -40,6 +55,8 @@ class PostMortem:
     split: pd.Timestamp | None = None
     follow_up_days: int | None = None
     age_days: int | None = None
+    total: int = 0
+    not_in_curve: int = 0
 
 
 def workspace_families(path: Path, columns: list[str], *, declared: Mapping[str, str] | None = None) -> Families:
@@ -67,7 +84,7 @@ def post_mortem(
 ) -> PostMortem:
     """Reads deals and stage history of a step, takes the snapshot, weighs the families and reviews the lost deals."""
     deals, history = dated(step.table("deals")), step.table("stage_history")
-    as_of = last_day(deals, _stated(step))
+    as_of, everything = last_day(deals, _stated(step)), len(deals)
     if since is not None:
         newest = deals["created_date"].max()
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
@@ -77,7 +94,10 @@ def post_mortem(
                 f"{newest:%Y-%m-%d}. Take an earlier day."
             )
     families = _families(step, deals)
-    return analyse(deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0)
+    return analyse(
+        deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0,
+        too_early=everything - len(deals),
+    )  # fmt: skip
 
 
 def analyse(
@@ -90,20 +110,25 @@ def analyse(
     age_days: int = 0,
     delta: float = 0.3,
     seed: int = 0,
+    too_early: int = 0,
 ) -> PostMortem:
     """The whole post-mortem of canonical tables; without a stage history the deals are taken as exported.
 
     The moment of the snapshot is `stage`, else `age_days` after a deal was created, else the last stage that a field of
-    the families needs. Raises UsageError for a moment without a stage history, or for both.
+    the families needs. too_early: deals of the table that were not asked for, to be counted. Raises UsageError for a
+    moment without a stage history, or for both.
     """
-    first = deals["created_date"].min()
-    deals, later = until(named(deals), as_of)
+    first, total = deals["created_date"].min(), len(deals) + too_early
+    stood = until(named(deals), as_of)
+    deals = stood.deals
     if deals.empty and pd.notna(first):
         raise UsageError(
             f"as_of {as_of:%Y-%m-%d}: no deal was created by then; the first is of {first:%Y-%m-%d}. Take a later day."
         )
     history = None if history is None else named(history[~(history["entered_at"] > as_of)])
-    rule, left_out, rows, follow_up = "", (), deals, None
+    left_out: tuple[tuple[str, int], ...] = (("created too early", too_early), ("created later", stood.unborn))
+    rule, rows, follow_up = "", deals, None
+    open_for = {"closing day to come": frozenset(stood.future["deal_id"]), "closed later": stood.then_open}
     _same_ids(deals, history)
     moment = _moment(families, history, stage, age_days)
     if history is not None and not history.empty:
@@ -111,16 +136,19 @@ def analyse(
     if moment:
         taken: Snapshot = snapshot(deals, history, as_of=as_of, known_at=families.known_at, **moment)
         families = replace(families, later=taken.later)
-        rule, left_out, rows = taken.rule, taken.left_out, taken.deals.drop(columns="snapshot_at")
-        follow_up = taken.follow_up_days
-    result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule)
-    result = replace(result, prepared=replace(result.prepared, ids=result.prepared.ids.astype("str")))
-    rule = result.summary["snapshot"]
-    old = funnel.cycle(deals, as_of)[1] if _has_cycle(deals) else 0
-    left_out += tuple(pair for pair in (("older than the first closing", old), ("closed later", later)) if pair[1])
+        rule, rows = taken.rule, taken.deals.drop(columns="snapshot_at")
+        follow_up, left_out = taken.follow_up_days, (*left_out, *taken.left_out)
+        open_for |= {"closed after its time": taken.late, "open after its time": frozenset(rows["deal_id"])}
+    result = family_weights(rows, families=families, delta=delta, seed=seed, snapshot=rule, open_for=open_for)
+    slips = auditing.findings_frame(audit_tables.future_closings(stood.future, as_of))
+    result = replace(
+        result, prepared=replace(result.prepared, ids=result.prepared.ids.astype("str")),
+        findings=pd.concat([slips, result.findings], ignore_index=True) if len(slips) else result.findings,
+    )  # fmt: skip
     mortem = PostMortem(
-        deals, history, result, as_of, rule, left_out, split=_split(deals, as_of), follow_up_days=follow_up,
-        age_days=moment.get("age_days"),
+        deals, history, result, as_of, result.summary["snapshot"], tuple(pair for pair in left_out if pair[1]),
+        split=_split(deals, as_of), follow_up_days=follow_up, age_days=moment.get("age_days"), total=total,
+        not_in_curve=funnel.cycle(deals, as_of)[1] if _has_cycle(deals) else 0,
     )  # fmt: skip
     mortem.tables.update(_without_model(mortem))
     if not result.refused:
@@ -244,6 +272,8 @@ def _known_of(found: pd.DataFrame, by_id: pd.DataFrame) -> pd.DataFrame:
 class LeadGrades:
     """The grading (None with `reason` when refused), the open leads, and the time every lead was given.
 
+    Of the `total` deals of the table each is counted once: in `left_out`, among the `n` that had their time, or among
+    those still open in it. beyond: open ones that had it, which count as not won in time. slips: findings on dates.
     `open_leads`: `deal_id, probability` (when it came in), `age` in days, `now` (the chance left, see `ageing`), and
     `grade` by it.
     """
@@ -254,6 +284,9 @@ class LeadGrades:
     n: int
     reason: str = ""
     left_out: tuple[tuple[str, int], ...] = ()
+    total: int = 0
+    beyond: int = 0
+    slips: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def lead_grades(step: Any, *, hot: float = 0.2, cold: float = 0.5) -> LeadGrades:
@@ -295,47 +328,54 @@ def grade_workspace(
 
     history: the stage history, where there is one: a lead is graded by the owner and the amount it came in with.
     """
-    deals, later = until(named(deals), as_of)
+    stood = until(named(deals), as_of)
+    deals, total = stood.deals, len(deals)
     days = (deals["closed_date"] - deals["created_date"]).dt.days
     follow_up = int(days.quantile(0.9)) if days.notna().any() else 90
-    had_time = deals["created_date"] + pd.Timedelta(days=follow_up) <= as_of
+    begun, to_come = deals["created_date"].notna(), deals["deal_id"].isin(stood.future["deal_id"])
+    had_time = (deals["created_date"] + pd.Timedelta(days=follow_up) <= as_of) & ~to_come
     in_time = days <= follow_up
     outcome = pd.Series("lost", index=deals.index, dtype=object)
     outcome[(deals["outcome"] == "won") & in_time] = "won"
     outcome[~had_time] = "open"
     rows = as_came_in(deals, None if history is None else named(history)).assign(outcome=outcome)
+    young = begun & ~had_time & ~to_come
     left_out = (
-        ("not yet followed long enough", int(((~had_time) & (deals["outcome"] != "open")).sum())),
-        ("closed later", later),
+        ("created later", stood.unborn),
+        ("no day of creation", int((~begun & ~to_come).sum())),
+        ("not yet followed long enough", int((young & (deals["outcome"] != "open")).sum())),
+        ("closing day to come", int(to_come.sum())),
     )
-    left_out = tuple(pair for pair in left_out if pair[1])
+    told = {
+        "left_out": tuple(pair for pair in left_out if pair[1]), "total": total,
+        "slips": auditing.findings_frame(audit_tables.future_closings(stood.future, as_of)),
+    }  # fmt: skip
     reason = one_sided(int((outcome == "won").sum()), int((outcome == "lost").sum()))
     if days.isna().all() and (deals["outcome"] == "won").any():
         reason = undated()
     n = int(had_time.sum())
     if reason:
-        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, **told)
     try:
         grading = grade_leads(rows, families=families, hot=hot, cold=cold)
     except TooFew as error:
-        return LeadGrades(None, pd.DataFrame(), follow_up, n, too_few(error.leads, error.fields), left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, too_few(error.leads, error.fields), **told)
     reason = _no_grades(grading)
     if reason:
-        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, left_out)
+        return LeadGrades(None, pd.DataFrame(), follow_up, n, reason, **told)
     won_days = days[had_time & (outcome == "won")].to_numpy("float64")
     other_days = days[had_time & (outcome == "lost")].fillna(np.inf).to_numpy("float64")
-    waiting = _waiting(deals, grading, as_of).assign(
+    waiting = _waiting(deals[begun & ~to_come], grading, as_of).assign(
         now=lambda leads: ageing.chance_now(
             leads["probability"].to_numpy(), leads["age"].to_numpy(), won_after=won_days, ended_after=other_days,
             follow_up=follow_up,
         )
     )  # fmt: skip
-    over = waiting["age"] > follow_up
-    left_out += (("open beyond the follow-up time", int(over.sum())),)
+    over = waiting["age"] >= follow_up  # their time is up: they are among those not won in time
     limits = tuple(grading.grades["least"][:2])
     open_leads = waiting[~over].assign(grade=lambda leads: grade_of(leads["now"].to_numpy(), limits))
     open_leads = open_leads.sort_values("now", ascending=False, kind="stable").reset_index(drop=True)
-    return LeadGrades(grading, open_leads, follow_up, n, "", tuple(pair for pair in left_out if pair[1]))
+    return LeadGrades(grading, open_leads, follow_up, n, beyond=int(over.sum()), **told)
 
 
 def _waiting(deals: pd.DataFrame, grading: Grading, as_of: pd.Timestamp) -> pd.DataFrame:

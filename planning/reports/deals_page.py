@@ -32,8 +32,9 @@ def show_answer(step: Any, mortem: PostMortem) -> None:
         )
     _numbers(step, mortem)
     for reason, rows in (*mortem.left_out, *result.prepared.left_out):
-        done = vocabulary.left_out_done(reason, funnel="funnel" in tables)
-        step.left_out(vocabulary.left_out_reason(reason), rows, rows / len(mortem.deals), done)
+        done = vocabulary.left_out_done(reason, funnel="funnel" in tables, days=mortem.follow_up_days)
+        step.left_out(vocabulary.left_out_reason(reason), rows, rows / mortem.total, done)
+    step.left_out_of(sentences.left_out_of(mortem.total, result.summary["n"]))
 
 
 def _numbers(step: Any, mortem: PostMortem) -> None:
@@ -235,6 +236,8 @@ def show_funnel(step: Any, mortem: PostMortem) -> None:
         step.finding("cycle", *funnel_sentences.cycle_finding(table))
         alt = funnel_sentences.cycle_alt(table)
         step.chart("cycle_chart", charts.deals.incidence, table, alt=alt, title=words["cycle"], words=words)
+        if mortem.not_in_curve:
+            step.text("not_in_curve_text", funnel_sentences.not_in_curve(mortem.not_in_curve))
         shares = dict.fromkeys(("won", "lost", "no_decision"), "percent")
         shown = funnel_sentences.cycle_days(table)
         _table(step, "cycle", shown, shares | {"day": "integer"}, details=True)
@@ -319,6 +322,7 @@ def keep_results(step: Any, mortem: PostMortem) -> None:
     row = {name: summary[name] for name in keep}
     row |= {"follow_up_days": mortem.follow_up_days, "as_of": mortem.as_of, "split": mortem.split}
     row |= {"age_days": mortem.age_days} if mortem.age_days else {}
+    row |= {"not_in_curve": mortem.not_in_curve, "total": mortem.total}
     levers = mortem.tables.get("levers")
     row["expected_wins"] = None if levers is None else float(levers["expected_wins"].iloc[0])
     row["surprises"] = len(mortem.tables["surprises"]) if "surprises" in mortem.tables else None
@@ -326,7 +330,7 @@ def keep_results(step: Any, mortem: PostMortem) -> None:
     row["top_share"] = None if mortem.result.refused else float(mortem.result.weights["share"].iloc[0])
     formats = {"win_rate": "percent", "top_share": "percent", "delta": "percent", "as_of": "date", "split": "date"}
     counts = ("n", "n_won", "n_lost", "follow_up_days", "age_days", "expected_wins", "surprises")
-    formats |= dict.fromkeys(counts, "integer")
+    formats |= dict.fromkeys((*counts, "not_in_curve", "total"), "integer")
     formats |= dict.fromkeys(("auc", "auc_lo", "auc_hi", "r2"), "ratio")
     _table(step, "summary", pd.DataFrame([row]), formats, details=True)
     if not mortem.result.refused:

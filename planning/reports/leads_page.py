@@ -23,8 +23,10 @@ def show_answer(step: Any, graded: LeadGrades) -> None:
     step.title(sentences.title())
     words = sentences.labels()
     for reason, rows in graded.left_out:
-        share = rows / max(graded.n + rows, 1)
-        step.left_out(vocabulary.left_out_reason(reason), rows, share, vocabulary.left_out_done(reason))
+        done = sentences.left_out_done(reason)
+        step.left_out(vocabulary.left_out_reason(reason), rows, rows / graded.total, done)
+    left = graded.total - sum(rows for _reason, rows in graded.left_out)
+    step.left_out_of(sentences.left_out_of(graded.total, graded.n, left - graded.n))
     if graded.grading is None:
         step.refuse(*sentences.refusal())
         step.finding("tested", words["why_refused"], graded.reason)
@@ -79,7 +81,8 @@ def _show_scores(step: Any, graded: LeadGrades) -> None:
     row = {name: scores[name] for name in ("learned_on", "n", "rate", "auc", "auc_lo", "auc_hi", "brier", "log_loss")}
     row |= {"follow_up_days": graded.follow_up_days, "grades_kept": int(graded.grading.grades["kept"].sum()),
             "times_kept": int(over["kept"].sum()), "times": len(over), "open": len(graded.open_leads),
-            "hot_now": int((graded.open_leads["grade"] == "hot").sum()) if len(graded.open_leads) else 0}  # fmt: skip
+            "hot_now": int((graded.open_leads["grade"] == "hot").sum()) if len(graded.open_leads) else 0,
+            "beyond": graded.beyond}  # fmt: skip
     formats = dict.fromkeys(row, "integer") | dict.fromkeys(("auc", "auc_lo", "auc_hi", "brier", "log_loss"), "ratio")
     _table(step, "scores", pd.DataFrame([row]), formats | {"rate": "percent"}, details=True)
 
@@ -87,6 +90,7 @@ def _show_scores(step: Any, graded: LeadGrades) -> None:
 def show_open(step: Any, graded: LeadGrades) -> None:
     """Open leads by their chance, the fields refused, and the results other notebooks use."""
     if graded.grading is None:
+        _show_slips(step, graded)
         step.finish()
         return
     if len(graded.open_leads):
@@ -98,6 +102,9 @@ def show_open(step: Any, graded: LeadGrades) -> None:
         _table(step, "open_first", leads.head(FIRST), formats)
         if len(graded.open_leads) > FIRST:
             _table(step, "open_leads", leads.head(shown), formats, details=True)
+    if graded.beyond:
+        step.text("beyond_text", sentences.beyond_text(graded.beyond, graded.follow_up_days))
+    _show_slips(step, graded)
     found = graded.grading.findings
     refused = found[(found["severity"] == "refused") & ~found["rule"].isin(["not_listed"])].drop_duplicates("field")
     if len(refused):
@@ -105,6 +112,14 @@ def show_open(step: Any, graded: LeadGrades) -> None:
     _show_scores(step, graded)
     step.cannot_tell(*sentences.cannot_tell(graded.grading.scores))
     step.finish()
+
+
+def _show_slips(step: Any, graded: LeadGrades) -> None:
+    """Closing days that are still to come, by the leads' names."""
+    if len(graded.slips):
+        shown = graded.slips[["severity", "rule", "evidence", "action"]]
+        shown = shown.assign(severity=[vocabulary.severity_name(word) for word in shown["severity"]])
+        _table(step, "slips", shown, {})
 
 
 def _table(step: Any, name: str, frame: pd.DataFrame, formats: dict[str, str], *, details: bool = False) -> None:

@@ -77,6 +77,7 @@ def _step_page(run: Run, step: Step, sections: list[dict[str, Any]]) -> str:
         causes=words.causes(step), numbers=key_numbers(manifest) if headline else [],
         sections=sections,
         cannot_tell=manifest.get("cannot_tell", []), left_out=_left_out(manifest.get("left_out", [])),
+        left_out_of=manifest.get("left_out_of", ""),
         downloads=_downloads(step), facts=_facts(run, step), inputs=_folded(run, step), code=_code(run, step.notebook),
         notebook_file=_existing(run, f"{step.notebook}.notebook.html"),
         log_file=_existing(run, f"logs/{step.notebook}.log", "logs/run.log"),

@@ -259,6 +259,11 @@ class Results:
         self.manifest["left_out"].append(row)
         return Shown(f"<p>{html.escape(reason)}: {row['rows']}</p>", f"{reason}: {row['rows']}")
 
+    def left_out_of(self, text: str) -> Shown:
+        """Says of which rows the shares of what was left out are, and what is left of them."""
+        self.manifest["left_out_of"] = _required(text, "the sentence")
+        return Shown(f"<p>{html.escape(text)}</p>", text)
+
     def keeps(self, folder: str, version: str, *, current: bool = True) -> None:
         """Writes down which version of a folder of the workspace this notebook made the current one, or kept beside it.
 

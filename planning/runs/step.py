@@ -306,6 +306,10 @@ class Step:
         """Counts rows left out for one reason; `done` says what was done about them."""
         return self._out.left_out(reason, rows, share, done)
 
+    def left_out_of(self, text: str) -> emit.Shown:
+        """Says of which rows the shares of what was left out are, and what is left of them."""
+        return self._out.left_out_of(text)
+
     def save(self, name: str, value: Any) -> emit.Shown:
         """Keeps an object (with `.save(folder)` and `.load(folder)`) for later notebooks."""
         return self._out.save(name, value)

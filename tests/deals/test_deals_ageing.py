@@ -52,12 +52,21 @@ def test_leads_open_beyond_their_time_are_counted_and_not_graded():
     frame = pd.DataFrame({"deal_id": np.arange(1200), "fit": x, "outcome": outcome, "created_date": created})
     frame["closed_date"] = (created + pd.to_timedelta(rng.integers(1, 30, 1200), unit="D")).where(outcome != "open")
     families = parse_families({"product": {"fields": ["fit"]}, "known_at": {"fit": "creation"}}, "f.toml")
-    as_of = created.max()
+    as_of = created.max() - pd.Timedelta(days=40)
     graded = workspace.grade_workspace(frame, families, as_of)
-    waiting = (frame["outcome"] == "open") | (frame["closed_date"] > as_of)
-    old = waiting & ((as_of - frame["created_date"]).dt.days > graded.follow_up_days)
-    assert dict(graded.left_out)["open beyond the follow-up time"] == old.sum() > 0
+    waiting = ((frame["outcome"] == "open") | (frame["closed_date"] > as_of)) & (frame["created_date"] <= as_of)
+    old = waiting & ((as_of - frame["created_date"]).dt.days >= graded.follow_up_days)
+    assert graded.beyond == old.sum() > 0
     assert len(graded.open_leads) == (waiting & ~old).sum() > 0
+    assert dict(graded.left_out)["created later"] == 40
+    assert graded.n + len(graded.open_leads) + sum(rows for _reason, rows in graded.left_out) == graded.total == 1200
+    # The same without a deal created after that day: those closed after it are slips, named and not used.
+    known = frame[frame["created_date"] <= as_of]
+    graded = workspace.grade_workspace(known, families, as_of)
+    slips = known[known["closed_date"] > as_of]
+    assert dict(graded.left_out)["closing day to come"] == len(slips) > 5
+    assert f"{slips['deal_id'].iloc[0]} (" in graded.slips["evidence"].iloc[0]
+    assert graded.n + len(graded.open_leads) + sum(rows for _reason, rows in graded.left_out) == graded.total
 
 
 def test_the_chance_now_is_counted_from_leads_that_had_their_time():

@@ -56,6 +56,14 @@ def test_the_last_day_is_no_typing_error_and_no_wish():
 
 
 def test_what_was_closed_later_was_open_then():
-    known, later = until(deals(), pd.Timestamp("2026-03-15"))
-    assert known["outcome"].tolist() == ["won", "open", "open"] and later == 2
-    assert known["closed_date"].notna().tolist() == [True, False, False]
+    many = pd.concat([deals()] + [deals().head(2)] * 20, ignore_index=True)
+    stood = until(many, pd.Timestamp("2026-03-15"))
+    assert stood.deals["outcome"].tolist()[:3] == ["won", "open", "open"] and stood.unborn == 1
+    assert stood.deals["closed_date"].notna().tolist()[:3] == [True, False, False]
+    # The newest deal was created after that day, so the export is younger: 1 May is no slip, the year 2031 is one.
+    assert stood.then_open == {"2.0"} and stood.future["deal_id"].tolist() == ["3.0"]
+
+
+def test_a_closing_day_after_the_export_is_a_slip():
+    stood = until(deals(), pd.Timestamp("2026-04-01"))
+    assert not stood.unborn and not stood.then_open and stood.future["deal_id"].tolist() == ["2.0", "3.0"]

@@ -214,6 +214,64 @@ def test_every_number_of_the_lead_grades_is_in_a_table(tables, tmp_path, languag
         assert missing_numbers(step) == []
 
 
+def counted(page: Recorder) -> int:
+    return sum(line["rows"] for line in page.manifest["left_out"])
+
+
+def test_every_deal_is_used_or_left_out_once(mortem, tables, tmp_path):
+    """Counted anew from the tables: open when their time was up, closed after it, ended without a decision."""
+    deals, _stages = tables
+    step = post_mortem_page(mortem, tmp_path)
+    assert counted(step) + mortem.result.summary["n"] == len(deals)
+    assert f"all {len(deals):,} deals".replace(",", "\u202f") in step.manifest["left_out_of"]
+    rows = {line["reason"]: line["rows"] for line in step.manifest["left_out"]}
+    began = mortem.history[mortem.history["stage"] == "Proposal"].groupby("deal_id")["entered_at"].min()
+    proposed = deals.merge(began.rename("at"), left_on="deal_id", right_index=True)
+    limit = proposed["at"] + pd.Timedelta(days=mortem.follow_up_days)
+    proposed = proposed[(limit <= mortem.as_of) & ~(proposed["closed_date"] < proposed["at"])]
+    late = proposed["closed_date"] > limit.reindex(proposed.index)
+    assert rows["Deals still open"] == (proposed["outcome"] == "open").sum() > 0
+    assert rows["Deals closed after the time every deal is given"] == late.sum() > 0
+    undecided = (proposed["outcome"] == "no_decision") & ~late
+    assert rows["Deals that ended without a decision"] == undecided.sum() > 0
+    notes = mortem.result.findings.query("rule == 'left_out'")
+    assert sorted(notes["rows"]) == sorted([(proposed["outcome"] == "open").sum(), late.sum(), undecided.sum()])
+    assert not notes["action"].str.contains("once they are decided").any()
+
+
+def test_closing_days_to_come_are_named_and_counted_once(tables, tmp_path):
+    deals, stages = tables
+    deals = deals.copy()
+    wished = deals.index[(deals["outcome"] == "won").to_numpy()][100:400]
+    deals.loc[wished, "closed_date"] = pd.Timestamp("2027-02-01")
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), seed=20270101)
+    step = post_mortem_page(mortem, tmp_path)
+    assert counted(step) + mortem.result.summary["n"] == len(deals) and missing_numbers(step) == []
+    told = mortem.result.findings.set_index("rule").loc["future_close"]
+    assert told["severity"] == "fault" and told["rows"] == 300 and "(300 won)" in told["evidence"]
+    assert f"{deals.loc[wished[0], 'deal_id']} (1 Feb 2027)" in told["evidence"]
+    graded = workspace.grade_workspace(deals, workspace.at_creation(families), pd.Timestamp("2026-12-31"))
+    page = Recorder(tmp_path / "leads")
+    leads_page.show_answer(page, graded)
+    leads_page.show_open(page, graded)
+    assert dict(graded.left_out)["closing day to come"] == 300 and "slips" in page.frames
+    assert counted(page) + graded.n + len(graded.open_leads) == len(deals) == graded.total
+    assert [line["share"] for line in page.manifest["left_out"]] == [
+        line["rows"] / len(deals) for line in page.manifest["left_out"]
+    ]
+
+
+def test_deals_of_an_earlier_day_are_counted_once(tables, tmp_path):
+    deals, stages = tables
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    for options in ({}, {"age_days": 20}):
+        mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2025-12-31"), too_early=5, **options)
+        step = post_mortem_page(mortem, tmp_path / str(len(options)))
+        assert counted(step) + mortem.result.summary["n"] == len(deals) + 5
+        assert not mortem.result.findings["rule"].eq("future_close").any()
+
+
 def test_the_library_without_weights_says_why():
     refused: list = []
     before = {"state": "cannot_tell", "answer": "These deals cannot say"}
