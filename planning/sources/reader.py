@@ -7,7 +7,7 @@ cell is one fault with its row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,7 @@ def read_frame(
     for name in number_columns:
         raw.frame[name] = _strict_numbers(raw, name, mark, thousands)
     for name in date_columns:
-        raw.frame[name] = _strict_dates(raw, name, date_format, order.order)
+        raw.frame[name] = _strict_dates(raw, name, date_format, order.orders)
     if raw.faults:
         raise DataError(faults=raw.faults)
     doubtful = {}
@@ -170,7 +170,7 @@ def _formula_fix(cell: object, fix: str) -> str:
     return "Save the formula's value instead." if isinstance(cell, str) and cell.lstrip().startswith("=") else fix
 
 
-def _strict_dates(raw: RawTable, name: str, declared: str, order: str) -> np.ndarray:
+def _strict_dates(raw: RawTable, name: str, declared: str, order: Mapping[str, str]) -> np.ndarray:
     column = raw.frame[name]
     read = to_dates(column, declared, order, keep_time=True)
     for mask, what, fix in (

@@ -94,7 +94,7 @@ def read_canonical(name: str, raw: RawTable, settings: Settings) -> Checked:
     _say_doubled(checked, raw.frame, source)
     context = _context(checked, raw.frame, source)
     currency = _read_fields(checked, raw.frame, context)
-    _outcome(checked)
+    _outcome(checked, yes_no=context.yes_no)
     _say_missing(checked, raw.frame, columns)
     _keep_extra(checked, raw.frame, context)
     _identifiers(checked)
@@ -156,10 +156,11 @@ def _context(checked: Checked, frame: pd.DataFrame, source: Source) -> Context:
             checked.facts["decimal"] = _("comma, as in {cell}").format(cell=mark.proof)
     if not source.date_format:
         order = date_order(dated)
-        context.order = order.order
-        if order.order:
-            said = _("day first, as {cell} proves") if order.order == "day" else _("month first, as {cell} proves")
-            checked.facts["dates"] = said.format(cell=order.proof)
+        context.order = order
+        said = {"day": _("day first, as {cell} proves"), "month": _("month first, as {cell} proves")}
+        proven = [said[order.orders[mark]].format(cell=cell) for mark, cell in order.proof.items()]
+        if proven:
+            checked.facts["dates"] = _("; ").join(proven)
     return context
 
 
@@ -186,11 +187,16 @@ def _read_fields(checked: Checked, frame: pd.DataFrame, context: Context) -> str
     return currencies[0] if currencies else ""
 
 
-def _outcome(checked: Checked) -> None:
-    """Makes the outcome of deals from the CRM's marks, which win over a status column of the same export."""
+def _outcome(checked: Checked, *, yes_no: bool) -> None:
+    """Makes the outcome of deals from the CRM's marks, which win over a status column of the same export.
+
+    yes_no: the outcome says of each deal whether it is won; without a close date the others are open.
+    """
     if checked.name != "deals":
         return
     frame = checked.frame
+    if yes_no and "is_won" not in frame:
+        _won_or_not(checked)
     if "is_won" in frame or "outcome" not in frame:
         outcome, said = outcome_from_marks(frame)
         if outcome is not None:
@@ -202,6 +208,20 @@ def _outcome(checked: Checked) -> None:
                 checked.faults.append(Fault(checked.label, None, "outcome", found, fix, "warning"))
     marks = [name for name in ("is_won", "is_closed") if name in frame]
     checked.frame = expected_close_dates(frame.drop(columns=marks))
+
+
+def _won_or_not(checked: Checked) -> None:
+    """Reads an outcome of yes and no: yes is won, no is lost where the deal is closed, else open."""
+    frame = checked.frame
+    day = frame.get("closed_date", frame.get("close_date"))
+    if "is_closed" in frame:
+        frame["outcome"] = frame["outcome"].mask((frame["outcome"] == "lost") & ~frame["is_closed"], "open")
+    elif day is not None and day.notna().any():
+        waiting = ((frame["outcome"] == "lost") & day.isna()).to_numpy()
+        found, fix = _("is not won and has no close date: read as open"), _("Write won, lost or open where it is not.")
+        checked.say(waiting, checked.match.theirs["outcome"], found, fix, "warning")
+        frame["outcome"] = frame["outcome"].mask(waiting, "open")
+    checked.facts["outcome"] = _("yes read as won, no as lost")
 
 
 def _say_missing(checked: Checked, frame: pd.DataFrame, columns: list[str]) -> None:

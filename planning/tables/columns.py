@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from planning.errors import Fault
 from planning.language import _, listing, ngettext
-from planning.tables.dates import to_dates
+from planning.tables.dates import DateOrder, formats_of, to_dates
 from planning.tables.inference import as_text
 from planning.tables.matching import header_unit
 from planning.tables.numbers import first_like, text_cells, to_numbers
@@ -20,6 +20,8 @@ from planning.tables.schema import NUMERIC, Field, value_aliases
 
 TRUE = {"true", "1", "1.0", "yes", "y", "x", "t", "wahr", "ja", "是", "真", "有"}
 FALSE = {"false", "0", "0.0", "no", "n", "f", "falsch", "nein", "否", "假", "无"}
+YES = {"true", "1", "1.0", "yes", "wahr", "ja", "是", "真"}
+NO = {"false", "0", "0.0", "no", "falsch", "nein", "否", "假"}
 LONGEST_LIST = 6  # values listed in one fault
 
 
@@ -34,9 +36,10 @@ class Context:
     decimal: str = "."
     thousands: str = ""
     date_format: str = ""
-    order: str = ""
+    order: DateOrder = DateOrder()
     percent: bool = False
     values: Mapping[str, Mapping[str, str]] | None = None
+    yes_no: bool = False  # found out: the outcome of deals is a mark of won ones
 
     def say(self, mask: np.ndarray, column: str, found: str, fix: str, severity: str = "fault") -> None:
         """Adds one fault for all rows where `mask` holds; `found` may hold `{rows}` for the count of the others."""
@@ -159,7 +162,7 @@ def _range(field: Field, values: np.ndarray, theirs: str, context: Context) -> N
 
 
 def _dates(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
-    read = to_dates(column, context.date_format, context.order, keep_time=field.type == "timestamp")
+    read = to_dates(column, context.date_format, context.order.orders, keep_time=field.type == "timestamp")
     if read.bad.any():
         cell = _first(column, read.bad)
         found = _("{cell} is no date").format(cell=shown(cell))
@@ -172,10 +175,22 @@ def _dates(field: Field, column: pd.Series, theirs: str, context: Context) -> pd
             fix = _("It looks like Excel's number of a day: format the column as a date and save again.")
         context.say(read.bad, theirs, found, fix)
     if read.ambiguous.any():
-        found = _("{cell} may be day or month first").format(cell=shown(_first(column, read.ambiguous)))
-        fix = _('Declare it in [sources.{table}]: date_format = "%d/%m/%Y" or "%m/%d/%Y"').format(table=context.table)
-        context.say(read.ambiguous, theirs, found, fix)
+        context.say(read.ambiguous, theirs, *_either_way(str(_first(column, read.ambiguous)), context))
     return pd.Series(read.values, index=column.index)
+
+
+def _either_way(cell: str, context: Context) -> tuple[str, str]:
+    """What is said of a date that may be day or month first, and what to do about it."""
+    found, formats = _("{cell} may be day or month first").format(cell=shown(cell)), formats_of(cell)
+    both = context.order.against.get(formats[0][2]) if formats else None
+    if both:
+        found = _("{cell} may be day or month first: both {one} and {other} occur").format(
+            cell=shown(cell), one=shown(both[0]), other=shown(both[1])
+        )
+    if both or formats is None or context.order.forms > 1:  # a declared format would have to hold for every date
+        return found, _("Write such dates as 2026-12-31.")
+    fix = _('Declare it in [sources.{table}]: date_format = "{day}" or "{month}"')
+    return found, fix.format(table=context.table, day=formats[0], month=formats[1])
 
 
 def _flags(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:
@@ -194,18 +209,28 @@ def _choices(field: Field, column: pd.Series, theirs: str, context: Context) -> 
     texts = strip_text(as_text(column))
     mapping = {**{choice.casefold(): choice for choice in field.choices}, **value_aliases(context.table, field.name)}
     mapping.update({theirs_value.casefold(): ours for theirs_value, ours in declared.items()})
+    if field.name == "outcome" and context.table == "deals" and not declared:
+        mapping |= _yes_no_outcome(texts.str.casefold().dropna().unique(), context)
     out = texts.str.casefold().map(mapping).astype("str")
     wrong = (out.isna() & texts.notna()).to_numpy() | (~out.isin(field.choices) & out.notna()).to_numpy()
     if wrong.any():
         values = list(dict.fromkeys(texts[wrong]))
         listed = listing_of([shown(value) for value in values], LONGEST_LIST)
-        fix = _('Allowed: {choices}.{near} Say what yours mean in [{section}], such as "{theirs}" = "{ours}"').format(
+        fix = _('Allowed: {choices}.{near} Say in [{section}] which of them "{theirs}" is: "{theirs}" = "..."').format(
             choices=", ".join(field.choices), near=near(values[0], field.choices), theirs=values[0],
-            section=f"sources.{context.table}.values.{field.name}", ours=field.choices[0],
+            section=f"sources.{context.table}.values.{field.name}",
         )  # fmt: skip
         found = ngettext("{values} is no {field}", "{values} are no {field}", len(values))
         context.say(wrong, theirs, found.format(values=listed, field=field.name), fix)
     return out
+
+
+def _yes_no_outcome(words: Iterable[str], context: Context) -> dict[str, str]:
+    """An outcome of nothing but yes and no (True and False, 1 and 0) says which deals are won, as a mark IsWon does."""
+    if not set(words) <= YES | NO:
+        return {}
+    context.yes_no = True
+    return dict.fromkeys(YES, "won") | dict.fromkeys(NO, "lost")
 
 
 def _texts(field: Field, column: pd.Series, theirs: str, context: Context) -> pd.Series:

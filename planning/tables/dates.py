@@ -1,15 +1,16 @@
 """Text to dates: ISO and year-first forms, month names, a declared format; day-or-month forms only with proof.
 
 `02/03/2026` is the second of March or the third of February. It is read only when a format is declared, or when other
-cells of the same table prove the order (a `25/03/2026` can only be day first, and nothing contradicts it).
+cells of the same table with the same mark prove the order (a `25/03/2026` can only be day first, and nothing
+contradicts it); `25.12.2026` and `12/25/2026` may stand side by side.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -42,11 +43,14 @@ class Dates:
     ambiguous: np.ndarray  # bool: day and month could be swapped, and nothing proves the order
 
 
-def to_dates(column: pd.Series, declared: str = "", order: str = "", *, keep_time: bool = False) -> Dates:
+def to_dates(
+    column: pd.Series, declared: str = "", order: str | Mapping[str, str] = "", *, keep_time: bool = False
+) -> Dates:
     """Reads a column as dates, or as UTC time stamps with `keep_time`.
 
-    `declared` is a format (`%d.%m.%Y` or DD.MM.YYYY) that every cell must have; `order` ("day", "month" or "") says
-    how `02/03/2026` is read, from `date_order`. A date's own time zone is dropped, a time stamp's is turned to UTC.
+    `declared` is a format (`%d.%m.%Y` or DD.MM.YYYY) that every cell must have; `order` ("day", "month" or "", or one
+    for each mark, from `date_order`) says how `02/03/2026` is read. A date's own time zone is dropped, a time stamp's
+    is turned to UTC.
     """
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _typed(column, keep_time)
@@ -83,7 +87,9 @@ def _iso(cell: object) -> object:
     return None if cell is None else str(cell)
 
 
-def _distinct_dates(texts: Iterable[str], declared: str, order: str, keep_time: bool) -> tuple[np.ndarray, np.ndarray]:
+def _distinct_dates(
+    texts: Iterable[str], declared: str, order: str | Mapping[str, str], keep_time: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns dates and states (0 read or empty, 1 bad, 2 ambiguous) of distinct texts."""
     texts = [str(text).strip() for text in texts]
     if not declared:
@@ -131,7 +137,7 @@ def _declared(text: str, pattern: str) -> dt.datetime | str:
     return found if EARLIEST <= found.year <= LATEST else "bad"
 
 
-def read_date(text: str, order: str = "") -> dt.datetime | str:
+def read_date(text: str, order: str | Mapping[str, str] = "") -> dt.datetime | str:
     """Returns the moment a text names, or "bad", or "ambiguous" when `order` is needed and not given.
 
     >>> read_date("2026年3月"), read_date("02/03/2026"), read_date("25/03/2026", "day")
@@ -139,6 +145,7 @@ def read_date(text: str, order: str = "") -> dt.datetime | str:
     """
     either = _EITHER.fullmatch(text)
     if either:
+        order = order if isinstance(order, str) else order.get(either["sep"], "")
         day, month = (int(either["a"]), int(either["b"])) if order == "day" else (int(either["b"]), int(either["a"]))
         if not order:
             return "ambiguous" if max(day, month) <= 31 and min(day, month) <= 12 and day and month else "bad"
@@ -186,29 +193,57 @@ def _zone(text: str) -> dt.tzinfo:
 
 @dataclass(frozen=True)
 class DateOrder:
-    """Whether the day or the month stands first in `02/03/2026`: "day", "month", or "" when nothing proves it."""
+    """Whether the day or the month stands first in `02/03/2026`, for each mark (`/`, `.`, `-`) of the dates.
 
-    order: str = ""
-    proof: str = ""
-    against: str = ""
+    orders: mark → "day" or "month"; proof: mark → the cell that shows it. against: mark → two cells that contradict
+    each other, so that nothing is shown. forms: how many ways of writing a date there are.
+    """
+
+    orders: Mapping[str, str] = field(default_factory=dict)
+    proof: Mapping[str, str] = field(default_factory=dict)
+    against: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    forms: int = 1
 
 
 def date_order(columns: Iterable[pd.Series]) -> DateOrder:
     """Finds the order of day and month in the text columns that should be dates.
 
-    A first part above 12 proves day first, a second part above 12 month first; both in one table is `against`.
+    A first part above 12 proves day first, a second part above 12 month first, each for its own mark only: an export
+    of three systems may write 25.12.2026 and 12/25/2026 side by side. Both orders with one mark prove nothing.
+
+    >>> date_order([pd.Series(["25.12.2026", "12/25/2026", "2026-12-25"])]).orders
+    {'.': 'day', '/': 'month'}
     """
-    proof = {"day": "", "month": ""}
+    proof: dict[str, dict[str, str]] = {}
+    others = False
     for column in columns:
         if not (isinstance(column.dtype, pd.StringDtype) or column.dtype == object):
+            others = others or bool(column.notna().any())
             continue
         for text in column.dropna().unique():
             match = _EITHER.fullmatch(str(text).strip())
-            if match and int(match["a"]) > 12 >= int(match["b"]):
-                proof["day"] = proof["day"] or match.group()
-            elif match and int(match["b"]) > 12 >= int(match["a"]):
-                proof["month"] = proof["month"] or match.group()
-    if proof["day"] and proof["month"]:
-        return DateOrder("", proof["day"], proof["month"])
-    order = "day" if proof["day"] else "month" if proof["month"] else ""
-    return DateOrder(order, proof["day"] or proof["month"])
+            if not match:
+                others = others or str(text).strip().casefold() not in MISSING
+                continue
+            shown = proof.setdefault(match["sep"], {})
+            if int(match["a"]) > 12 >= int(match["b"]):
+                shown.setdefault("day", match.group())
+            elif int(match["b"]) > 12 >= int(match["a"]):
+                shown.setdefault("month", match.group())
+    orders = {mark: next(iter(shown)) for mark, shown in proof.items() if len(shown) == 1}
+    against = {mark: (shown["day"], shown["month"]) for mark, shown in proof.items() if len(shown) == 2}
+    return DateOrder(orders, {mark: proof[mark][order] for mark, order in orders.items()}, against, len(proof) + others)
+
+
+def formats_of(text: str) -> tuple[str, str] | None:
+    """Returns the two formats a date such as `02.03.2026 10:30` may have, day first and month first; None for others.
+
+    >>> formats_of("02.03.2026")
+    ('%d.%m.%Y', '%m.%d.%Y')
+    """
+    match = _EITHER.fullmatch(str(text).strip())
+    if not match:
+        return None
+    time = "" if match["h"] is None else " %H:%M" + (":%S" if match["s"] else "")
+    mark = match["sep"]
+    return f"%d{mark}%m{mark}%Y{time}", f"%m{mark}%d{mark}%Y{time}"

@@ -39,6 +39,33 @@ def said(folder, severity: str = "fault", **tables) -> str:
     return "\n".join(f"{f.file}|{f.row}|{f.column}|{f.found}|{f.fix}" for f in faults.itertuples())
 
 
+@pytest.mark.parametrize("words", [("True", "False"), ("1", "0"), ("1.0", "0.0"), ("是", "否")])
+def test_an_outcome_of_yes_and_no_is_read(tmp_path, words):
+    """The third deal has no close date: it is not won, and nobody says that it is lost."""
+    text = DEALS.replace("won", words[0]).replace("lost", words[1]).replace("open", words[1])
+    checked = check_table("deals", workspace(tmp_path, deals=text))
+    assert checked.count("fault") == 0 and checked.frame["outcome"].tolist() == ["won", "lost", "open"]
+    assert [(f.row, f.column) for f in checked.faults if "read as open" in f.found] == [(4, "outcome")]
+
+
+def test_an_outcome_in_unknown_words_is_asked_for_and_never_guessed(tmp_path):
+    found = said(tmp_path, deals=DEALS.replace("lost", "False").replace("won", "sold"))
+    assert 'which of them "sold" is: "sold" = "..."' in found and '"False" = "won"' not in found
+
+
+def test_three_forms_of_dates_in_one_column_are_read_or_told(tmp_path):
+    text = DEALS.replace("2026-02-01", "25.12.2026").replace("2026-02-09", "12/27/2026")
+    frame = read_table("deals", workspace(tmp_path, deals=text))
+    assert frame["closed_date"].dt.strftime("%Y-%m-%d").tolist()[:2] == ["2026-12-25", "2026-12-27"]
+    assert frame.attrs["facts"]["dates"] == "day first, as 25.12.2026 proves; month first, as 12/27/2026 proves"
+    unproven = said(tmp_path, deals=text.replace("25.12.2026", "02.03.2026"))
+    assert '|2|closed_date|"02.03.2026" may be day or month first|Write such dates as 2026-12-31.' in unproven
+    both = said(tmp_path, deals=text.replace("25.12.2026", "25/12/2026"))
+    assert 'both "25/12/2026" and "12/27/2026" occur (and 1 more: row 3)|Write such dates as 2026-12-31.' in both
+    one = said(tmp_path, deals=re.sub(r"2026-(\d\d)-(\d\d)", r"\2.\1.2026", DEALS))
+    assert 'date_format = "%d.%m.%Y" or "%m.%d.%Y"' in one
+
+
 FAULTS = {
     "an empty file": ("sales", b"", "the file is empty"),
     "blank lines only": ("sales", b"\n\n", "blank lines only"),

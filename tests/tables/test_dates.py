@@ -48,15 +48,27 @@ def test_day_or_month_first_is_refused_without_proof(text):
 def test_proof_in_another_cell_settles_the_order():
     column = pd.Series(["02/03/2026", "25/03/2026"], dtype="str")
     order = date_order([column])
-    assert (order.order, order.proof) == ("day", "25/03/2026")
-    assert to_dates(column, order=order.order).values[0] == np.datetime64("2026-03-02")
+    assert (order.orders, order.proof) == ({"/": "day"}, {"/": "25/03/2026"})
+    assert to_dates(column, order=order.orders).values[0] == np.datetime64("2026-03-02")
 
 
 def test_contradicting_proof_settles_nothing():
     column = pd.Series(["25/03/2026", "03/25/2026"], dtype="str")
     order = date_order([column])
-    assert order.order == ""
-    assert to_dates(column, order=order.order).ambiguous.all()
+    assert order.orders == {} and order.against == {"/": ("25/03/2026", "03/25/2026")}
+    assert to_dates(column, order=order.orders).ambiguous.all()
+
+
+def test_each_mark_proves_its_own_order():
+    """Three systems in one column; naively read by strptime."""
+    days = pd.date_range("2026-01-01", periods=300, freq="D")
+    forms = ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"]
+    column = pd.Series([day.strftime(forms[i % 3]) for i, day in enumerate(days)], dtype="str")
+    order = date_order([column])
+    read = to_dates(column, order=order.orders)
+    assert order.forms == 3 and not read.ambiguous.any() and (read.values == days.to_numpy()).all()
+    unproven = pd.Series(["25.12.2026", "02/03/2026"], dtype="str")
+    assert to_dates(unproven, order=date_order([unproven]).orders).ambiguous.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "DD/MM/YYYY"])
