@@ -12,7 +12,8 @@ from planning.cli import common
 @click.option("--lost", multiple=True, metavar="VALUE", help="Its values for lost deals; may be repeated.")
 @click.option("--families", required=True, metavar="F.toml", type=click.Path(), help="Field families and known_at.")
 @click.option("--out", required=True, metavar="DIR", type=click.Path(), help="The folder the results go to.")
-@click.option("--delta", type=float, default=0.3, show_default=True, help="Unrecorded cause the band allows for.")
+@click.option("--delta", type=click.FloatRange(0, 1), default=0.3, show_default=True,
+              help="Unrecorded cause the band allows for.")
 @click.option("--refits", type=click.IntRange(10, 1000), default=60, show_default=True, help="Sampler rounds, in 3s.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same intervals.")
 @common.guarded

@@ -84,7 +84,8 @@ def family_weights(
     Raises UsageError, ConfigError or DataError for wrong input.
     """
     if not 0 <= delta <= 1:
-        raise UsageError(f"--delta {delta}: between 0 and 1 is meant, 0.3 for 30 % of the strongest family's effect.")
+        text = _("delta {delta}: between 0 and 1 is meant, such as 0.3 for 30 % of the strongest family's effect.")
+        raise UsageError(text.format(delta=f"{delta:g}"))
     table = as_families(families)
     check_against(table, [str(name) for name in deals.columns], outcome)
     check_doubled(deals, [outcome, *table.family_of])

@@ -22,6 +22,7 @@ from planning.deals.design import build_design
 from planning.deals.families import Families, as_families, check_against
 from planning.deals.funnel import Z90, wilson
 from planning.deals.heldout import delong
+from planning.deals.lead_sentences import wrong_shares
 from planning.deals.prepare import Prepared, prepare
 from planning.deals.winmodel import fit
 from planning.errors import DataError, UsageError
@@ -76,10 +77,7 @@ def grade_leads(
     probability, grade, state, half`. Raises TooFew, a DataError, with fewer than 400 decided leads or no field left.
     """
     if not (0 < hot < 1 and 0 < cold < 1 and hot + cold < 1):
-        raise UsageError(
-            f"hot {hot:g}, cold {cold:g}: shares of the leads are meant, each between 0 and 1 and together below 1, "
-            "such as 0.2 and 0.5; what is left is warm."
-        )
+        raise UsageError(wrong_shares(hot, cold))
     table = as_families(families)
     check_against(table, [str(name) for name in leads.columns], outcome)
     prepared = prepare(leads, outcome=outcome, won=won, lost=lost)

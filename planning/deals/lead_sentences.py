@@ -145,6 +145,14 @@ def to_record() -> tuple[str, str]:
     )
 
 
+def wrong_shares(hot: float, cold: float) -> str:
+    """Returns what the parameters hot and cold mean."""
+    return _(
+        "hot {hot}, cold {cold}: shares of the leads are meant, each between 0 and 1 and together below 1, such as 0.2 "
+        "and 0.5; what is left is warm."
+    ).format(hot=f"{hot:g}", cold=f"{cold:g}")
+
+
 def one_sided(won: int, lost: int) -> str:
     """Returns that all leads ended the same way, so none is hotter than another; empty where both ways occur."""
     if won and lost:

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from planning.deals.funnel import in_order, step_order
-from planning.errors import UsageError, did_you_mean
+from planning.errors import UsageError
 from planning.language import _, number
+from planning.tables.raw import near, shown
 
 FROM_HISTORY = ("amount", "owner_id", "probability", "close_date")
 FOLLOW_UP_SHARE = 0.9
@@ -91,10 +92,8 @@ def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_
         return (deals.set_index("deal_id")["created_date"] + pd.Timedelta(days=age_days or 0)).dropna()
     stages = list(history["stage"].dropna().unique())
     if stage not in stages:
-        raise UsageError(
-            f"the stage history has no stage {stage!r}.{did_you_mean(stage, stages)} "
-            f"It has: {', '.join(map(str, stages))}."
-        )
+        text = _("stage {stage}: the stage history has no such stage.{near} It has: {stages}.")
+        raise UsageError(text.format(stage=shown(stage), near=near(stage, stages), stages=", ".join(map(str, stages))))
     return history[history["stage"] == stage].groupby("deal_id")["entered_at"].min()
 
 

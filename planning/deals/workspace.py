@@ -29,8 +29,11 @@ from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
 from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
 from planning.deals.snapshot import Snapshot, handed_over, snapshot
+from planning.deals.vocabulary import left_out_reason
 from planning.errors import DataError, UsageError
+from planning.language import _, number, paragraph
 from planning.tables.matching import match_columns
+from planning.tables.raw import shown
 from planning.tables.schema import fields as deal_fields
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
@@ -89,10 +92,8 @@ def post_mortem(
         newest = deals["created_date"].max()
         deals = deals[deals["created_date"] >= pd.Timestamp(since)]
         if deals.empty:
-            raise UsageError(
-                f"since {pd.Timestamp(since):%Y-%m-%d}: no deal was created from then on; the newest is of "
-                f"{newest:%Y-%m-%d}. Take an earlier day."
-            )
+            text = _("since {day}: no deal was created from then on; the newest is of {newest}. Take an earlier day.")
+            raise UsageError(text.format(day=f"{pd.Timestamp(since):%Y-%m-%d}", newest=f"{newest:%Y-%m-%d}"))
     families = _families(step, deals)
     return analyse(
         deals, history, families, as_of, stage=stage, age_days=age_days, delta=delta, seed=step.seed or 0,
@@ -122,9 +123,8 @@ def analyse(
     stood = until(named(deals), as_of)
     deals = stood.deals
     if deals.empty and pd.notna(first):
-        raise UsageError(
-            f"as_of {as_of:%Y-%m-%d}: no deal was created by then; the first is of {first:%Y-%m-%d}. Take a later day."
-        )
+        text = _("as_of {day}: no deal was created by then; the first is of {first}. Take a later day.")
+        raise UsageError(text.format(day=f"{as_of:%Y-%m-%d}", first=f"{first:%Y-%m-%d}"))
     history = None if history is None else named(history[~(history["entered_at"] > as_of)])
     left_out: tuple[tuple[str, int], ...] = (("created too early", too_early), ("created later", stood.unborn))
     rule, rows, follow_up = "", deals, None
@@ -136,6 +136,8 @@ def analyse(
     if moment:
         taken: Snapshot = snapshot(deals, history, as_of=as_of, known_at=families.known_at, **moment)
         families = replace(families, later=taken.later)
+        if taken.deals.empty and len(deals):
+            raise UsageError(_none_left(deals, taken, as_of, moment))
         rule, rows = taken.rule, taken.deals.drop(columns="snapshot_at")
         follow_up, left_out = taken.follow_up_days, (*left_out, *taken.left_out)
         open_for |= {"closed after its time": taken.late, "open after its time": frozenset(rows["deal_id"])}
@@ -166,10 +168,11 @@ def _same_ids(deals: pd.DataFrame, history: pd.DataFrame | None) -> None:
     if history is None or history.empty or deals.empty or history["deal_id"].isin(deals["deal_id"]).any():
         return
     theirs, ours = history["deal_id"].iloc[0], deals["deal_id"].iloc[0]
-    raise DataError(
-        f"no deal_id of stage_history (such as {str(theirs)!r}) is among the deals (such as {str(ours)!r}). "
-        "Export both with the same ids."
+    text = _(
+        "no deal_id of stage_history (such as {theirs}) is among the deals (such as {ours}). Export both with the same "
+        "ids."
     )
+    raise DataError(text.format(theirs=shown(theirs), ours=shown(ours)))
 
 
 def _stated(step: Any) -> Any:
@@ -180,15 +183,35 @@ def _stated(step: Any) -> Any:
 def _moment(families: Families, history: pd.DataFrame | None, stage: str, age_days: int) -> dict[str, Any]:
     """The moment of the snapshot as options of `snapshot`; empty where the deals are taken as exported."""
     if stage and age_days:
-        raise UsageError("stage and age_days are two moments. Give one of them.")
+        raise UsageError(_("stage and age_days are two moments. Give one of them."))
     if age_days < 0:
-        raise UsageError(f"age_days {age_days}: a number of days after the deal was created is meant.")
+        text = _("age_days {age}: a number of days after the deal was created is meant, 0 or more.")
+        raise UsageError(text.format(age=age_days))
     if (stage or age_days) and (history is None or history.empty):
-        raise UsageError("deals as known at an earlier moment need a stage_history. Add it to workbench.toml.")
+        raise UsageError(_("deals as known at an earlier moment need a stage_history. Add it to workbench.toml."))
     if age_days:
         return {"age_days": age_days}
     stage = stage or _last_stage(families, history)
     return {"stage": stage} if stage else {}
+
+
+def _none_left(deals: pd.DataFrame, taken: Snapshot, as_of: pd.Timestamp, moment: Mapping[str, Any]) -> str:
+    """Why no deal is left at a moment, and which moment to ask for instead."""
+    open_for = (deals["closed_date"].fillna(as_of) - deals["created_date"]).dt.days.dropna()
+    age = moment.get("age_days")
+    if age is None or open_for.empty:
+        counts = "; ".join(f"{left_out_reason(reason)}: {number(rows)}" for reason, rows in taken.left_out)
+        text = _("deals as known {rule}: none is left ({counts}). Name an earlier moment, such as stage or age_days.")
+        return text.format(rule=taken.rule, counts=counts)
+    text = _("age_days {age}: no deal was open that long; the oldest was open for {oldest} days.")
+    if age <= open_for.max():
+        text = _(
+            "age_days {age}: the deals that were open that long, {oldest} days at most, have not been followed long "
+            "enough since."
+        )
+    way_out = _("Give a smaller number, such as {half}: half of the deals were open longer.")
+    said = {"age": age, "oldest": number(open_for.max()), "half": int(open_for.median())}
+    return paragraph([text.format(**said), way_out.format(**said)])
 
 
 def _last_stage(families: Families, history: pd.DataFrame | None) -> str:
@@ -216,7 +239,7 @@ def _without_model(mortem: PostMortem) -> dict[str, pd.DataFrame]:
         tables["handed_over"] = handed_over(mortem.history)
         tables["stage_days"] = funnel.days_by_stage(mortem.deals, mortem.history)
     if _has_cycle(mortem.deals):
-        tables["cycle"], _ = funnel.cycle(mortem.deals, mortem.as_of)
+        tables["cycle"] = funnel.cycle(mortem.deals, mortem.as_of)[0]
     return tables
 
 

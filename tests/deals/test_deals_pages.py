@@ -366,11 +366,32 @@ def test_an_age_as_the_moment(tables, tmp_path):
         workspace.analyse(deals, stages, families, stage="Proposal", **options)
     with pytest.raises(UsageError, match="need a stage_history"):
         workspace.analyse(deals, None, families, **options)
+    age = pd.Timestamp("2026-12-31") - deals["created_date"].min()
+    with pytest.raises(UsageError, match=r"age_days 100000: no deal was open that long; the oldest .* such as") as told:
+        workspace.analyse(deals, stages, families, **options | {"age_days": 100_000})
+    half = int(str(told.value).rsplit("such as ", 1)[1].split(":")[0])
+    smaller = workspace.analyse(deals, stages, families, **options | {"age_days": half})
+    assert half < age.days and smaller.result.summary["n"] > 0
+    with use("zh"), pytest.raises(UsageError, match="age_days 100000：没有商机"):
+        workspace.analyse(deals, stages, families, **options | {"age_days": 100_000})
+
+
+def test_a_parameter_out_of_its_range_is_named_as_it_was_given(tables):
+    deals, stages = tables
+    families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
+    with pytest.raises(UsageError, match="^delta 5: between 0 and 1"):
+        workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"), delta=5)
+    with pytest.raises(UsageError, match="^hot 3, cold 0.5: shares"):
+        workspace.grade_workspace(deals, families, pd.Timestamp("2026-12-31"), hot=3)
+    with pytest.raises(UsageError, match=r"none is left \(Deals .*: \d.*Name an earlier moment"):
+        waiting = stages["deal_id"].isin(deals.loc[deals["outcome"] == "open", "deal_id"])
+        late = stages[waiting & (stages["entered_at"] > "2026-11-01")]
+        workspace.analyse(deals, late, families, pd.Timestamp("2026-12-31"), stage="Proposal")
 
 
 def test_a_history_of_other_deals_is_an_error_that_names_both_ids(tables):
     deals, stages = tables
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     other = deals.assign(deal_id=np.arange(1.0, len(deals) + 1))
-    with pytest.raises(DataError, match="'D000001'.*'1'.*same ids"):
+    with pytest.raises(DataError, match='"D000001".*"1".*same ids'):
         workspace.analyse(other, stages, families, pd.Timestamp("2026-12-31"))
