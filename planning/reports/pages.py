@@ -58,7 +58,7 @@ def render_run(run_folder: str | Path) -> Path:
 
 
 def _language(run: Run, step: Step | None) -> str:
-    wanted = str((step.manifest.get("language") if step else "") or run.language)
+    wanted = (step.language if step else "") or run.language
     return wanted if wanted in language.LANGUAGES else "en"
 
 

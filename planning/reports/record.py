@@ -60,6 +60,11 @@ class Step:
         return self.manifest.get("title") or words_of(self.notebook)
 
     @property
+    def language(self) -> str:
+        """The language it was asked for in: its manifest's, else (a failed one leaves none) its parameter's."""
+        return str(self.manifest.get("language") or (self.facts.get("parameters") or {}).get("language") or "")
+
+    @property
     def causes(self) -> list[str]:
         """What went wrong, one cause a line, without a traceback."""
         return causes_of(self.facts.get("error"))
@@ -115,11 +120,11 @@ class Run:
 
     @property
     def language(self) -> str:
-        """The language its pages are written in."""
-        for step in self.steps:
-            if step.manifest.get("language"):
-                return str(step.manifest["language"])
-        return str((self.facts.get("parameters") or {}).get("language") or self.facts.get("language") or "en")
+        """The language its pages are written in: that of its first step, else the one asked for, else the company's."""
+        said = [step.language for step in self.steps if step.language]
+        given = [(self.facts.get(key) or {}).get("language") for key in ("parameters", "given")]
+        known = (word for word in (*said, *given, self.facts.get("language")) if word and isinstance(word, str))
+        return next(known, "en")
 
     def step(self, notebook: str) -> Step:
         """Returns one step by its notebook's name; KeyError where the run has none."""
@@ -181,6 +186,13 @@ def words_of(name: str) -> str:
         "pilot_test": _("Pilot test"),
         "weekly_progress": _("Weekly progress"),
         "replan": _("Replan"),
+        "data_check": _("Data check"),
+        "deal_postmortem": _("Deal postmortem"),
+        "demand_forecast": _("Demand forecast"),
+        "forecast_accuracy": _("Forecast accuracy"),
+        "lead_grading": _("Lead grading"),
+        "plan_summary": _("Plan summary"),
+        "practice_library": _("Practice library"),
     }
     return ours.get(name, words[:1].upper() + words[1:])
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from planning import files
+from planning import files, language
 from planning.errors import PlanningError, UsageError
+from planning.language import _
 from planning.runs import emit, imports, inputs, layout, progress, reuse
 from planning.runs.folder import RunFolder, sweep, utc_now
 from planning.runs.plan import Plan, Planned
@@ -200,21 +201,26 @@ class Running:
             absent = [table for table in step.declared.tables if table not in self.settings.sources]
             if absent and len(self.steps) > 1 and not self.reason:
                 # A company without this table still gets the rest of its plan.
-                self._skip(name, f"workbench.toml names no [sources.{'], [sources.'.join(absent)}]")
+                with self._tongue(step):
+                    cause = _("workbench.toml names no {tables}")
+                self._skip(name, cause.format(tables=", ".join(f"[sources.{table}]" for table in absent)))
                 left.pop(name)
                 continue
             missing = [before for before in sorted(step.required) if states[before] not in ("ok", "reused")]
             if missing or self.reason:
-                cause = (
-                    f"needs {', '.join(missing)}, which did not succeed"
-                    if missing and not self.reason
-                    else "the run was stopped"
-                )
-                self._skip(name, cause)
+                with self._tongue(step):
+                    stopped = self.reason or not missing
+                    cause = _("the run was stopped") if stopped else _("needs {steps}, which did not succeed")
+                self._skip(name, cause.format(steps=", ".join(missing)))
                 left.pop(name)
                 continue
             ready.append(name)
         return ready
+
+    def _tongue(self, step: Planned) -> contextlib.AbstractContextManager[None]:
+        """Lets causes be written in the language the step was asked for in."""
+        wanted = step.parameters.get("language")
+        return language.use(wanted if wanted in language.LANGUAGES else self.settings.company.language)
 
     def _skip(self, name: str, cause: str) -> None:
         self.steps[name].update(status="skipped", error={"message": cause})
@@ -283,7 +289,9 @@ class Running:
         manifest = emit.read_manifest(results)
         if outcome.status == "ok" and step.declared.begins and manifest is None:
             outcome.status = "failed"
-            outcome.error = {"cell": None, "name": "", "message": _UNFINISHED}
+            with self._tongue(step):
+                message = _("the notebook did not reach step.finish(). Call it in the last cell.")
+            outcome.error = {"cell": None, "name": "", "message": message}
         row.update(
             status=outcome.status, finished=utc_now(), seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
             error=outcome.error, warnings=outcome.warnings, **_said(manifest), **self._beside(step),
@@ -425,9 +433,6 @@ class Running:
         if trouble:
             record["warnings"].append(trouble)
         return {**record, "folder": str(final)}
-
-
-_UNFINISHED = "the notebook did not reach step.finish(). Call it in the last cell."
 
 
 def _waiting(step: Planned) -> dict[str, Any]:

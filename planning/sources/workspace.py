@@ -81,7 +81,7 @@ class _Lines(list):
 
 def _paste(block: str) -> str:
     """The block to paste as comment-safe lines of an error."""
-    return "Paste into workbench.toml and check the guesses:\n" + block
+    return _("Paste into workbench.toml and check the guesses:") + "\n" + block
 
 
 def check_table(name: str, settings: Settings) -> Checked:

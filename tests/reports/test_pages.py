@@ -94,6 +94,13 @@ def test_a_refusal_is_a_full_page_and_not_an_error(finished):
     assert "<h1>These 412 deals cannot say" in text and "an answer can be expected from October 2027" in text
 
 
+def test_a_run_that_could_not_begin_is_told_in_the_language_it_was_asked_for(tmp_path):
+    refused = {"flow": "f", "status": "failed", "language": "en", "given": {"language": "zh"}, "parameters": {},
+               "steps": [], "error": {"message": "no"}}  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps(refused), encoding="utf-8")
+    assert '<html lang="zh-CN"' in pages.render_run(tmp_path).read_text(encoding="utf-8")
+
+
 def test_a_failed_run_says_where_it_stopped_why_and_what_is_kept(finished):
     text = read(finished["failed"], "index")
     assert "<h1>This run stopped: Plan summary failed" in text

@@ -15,7 +15,7 @@ import pytest
 
 from planning import files
 from planning.errors import ConfigError, NotebookError, UsageError
-from planning.reports import pages as record_pages
+from planning.reports.pages import render_run
 from planning.runs import declaration, housekeeping, launch, layout, registry
 
 pytestmark = pytest.mark.usefixtures("no_pages", "quick")
@@ -73,6 +73,24 @@ def test_a_failed_step_skips_those_that_need_it_and_not_those_that_may_use_it(wo
     assert record["error"]["notebook"] == "bad" and record["error"]["cell"] == 3
     assert "needs bad" in steps["needs"]["error"]["message"]
     assert Path(record["folder"], "bad.ipynb").is_file()
+
+
+def test_pages_of_a_failed_run_are_in_the_language_that_was_asked_for(workspace):
+    """A step that fails leaves no manifest: what was asked for is in its parameters."""
+    workspace.configure('[flows.f]\nsteps = ["deal_postmortem", "needs"]\n')
+    workspace.notebook("deal_postmortem", "raise ValueError('no')")
+    workspace.notebook("needs", more=', results={"deal_postmortem": ["x"]}')
+    for language, headline in (("zh", "商机复盘失败"), ("en", "Deal postmortem failed")):
+        record = launch.start("f", given={"language": language})
+        folder = Path(record["folder"])
+        render_run(folder)
+        pages = {name: (folder / f"{name}.html").read_text("utf-8") for name in ("deal_postmortem", "needs", "index")}
+        assert all(f'<html lang="{language}' in text for text in pages.values())
+        assert headline in pages["deal_postmortem"]
+    assert "which did not succeed" in pages["needs"]
+    workspace.configure("", language="zh")
+    record = launch.start("deal_postmortem", given={"language": "en"})
+    assert '<html lang="en"' in render_run(record["folder"]).read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +203,7 @@ def test_a_what_if_is_kept_and_never_becomes_the_plan_that_counts(workspace):
     kept = found[2]
     assert found[:2] == ["ok", 3] and list(kept) == ["plans/2027"] and record["what_if"]
     assert files.read_version(plans, kept["plans/2027"])[1]["n"] == 5
-    page = record_pages.render_run(record["folder"]).read_text("utf-8")
+    page = render_run(record["folder"]).read_text("utf-8")
     assert "the plan that counts stays as it was" in page and f"planning plans --adopt {kept['plans/2027']}" in page
     assert "stays as it was" in Path(record["folder"], "first.html").read_text("utf-8")
     assert registry.latest_results(workspace.reports, "first").parts[-3] != record["id"], "nor the latest result"

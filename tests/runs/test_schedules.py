@@ -185,6 +185,7 @@ def test_a_refused_run_is_recorded_and_the_schedule_goes_on(workspace):
     assert (run["status"], run["flow"], run["steps"]) == ("failed", "f", []) and clock.delivered == [run["id"]]
     for page in (Path(run["folder"]) / "index.html", workspace.reports / "index.html"):
         assert "no parameter 'x'. Did you mean 'y'?" in html.unescape(page.read_text(encoding="utf-8"))
+    assert '<html lang="en"' in (Path(run["folder"]) / "index.html").read_text(encoding="utf-8")
     (workspace.reports / ".schedules" / "s.jsonl").open("a").write('{"slot": "2026-11-0')  # a torn line
     assert clock.at("2026-11-04T06:01") == []
 
