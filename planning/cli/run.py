@@ -23,6 +23,7 @@ from planning.errors import NotebookError, UsageError
 @click.option(
     "--scenario", metavar="NAME", help="A what-if: take the parameters of scenarios/NAME.toml; -p goes before them."
 )
+@click.option("--what-if", is_flag=True, help="Keep its plan and its budget beside those that count.")
 @click.option("--each", metavar="NAME[=A,B]", help="One run for each value of a parameter.")
 @click.option("--engine", default="local", show_default=True, help="With --each: local or dask://HOST:PORT.")
 @common.guarded
@@ -34,14 +35,14 @@ def command(
     timeout: float | None,
     cell_timeout: float | None,
     scenario: str | None,
+    what_if: bool,
     each: str | None,
     engine: str,
     as_json: bool,
 ) -> None:
     """Executes a flow of workbench.toml, or a notebook, and writes the run's folder, its pages and the gallery.
 
-    Values given here (-p other than the language, --scenario, --each) make it a what-if: its plan and budget are kept
-    as versions beside those that count. Values that are to count stand in workbench.toml.
+    With --what-if, --scenario or --each its plan and budget are kept as versions beside those that count.
 
     \b
     planning run annual_plan
@@ -59,7 +60,7 @@ def command(
     if each is not None:
         tell_each(launch.start_each(target, each, given=given, engine=engine, **options), as_json)
         return
-    record = launch.start(target, given=given, what_if=True if scenario else None, **options)
+    record = launch.start(target, given=given, what_if=what_if or bool(scenario), **options)
     tell(record, as_json)
 
 

@@ -16,8 +16,7 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
     """
     ids = table["deal_id"].astype("str").str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     table = table.assign(deal_id=ids.where(table["deal_id"].notna()))
-    table = in_order(table) if "entered_at" in table else table.sort_values("deal_id", kind="stable")
-    return table.reset_index(drop=True)
+    return in_order(table) if "entered_at" in table else table.sort_values("deal_id", kind="stable")
 
 
 def dated(deals: pd.DataFrame) -> pd.DataFrame:

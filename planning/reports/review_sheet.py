@@ -44,7 +44,7 @@ def _sheets(mortem: PostMortem) -> list[tuple[str, pd.DataFrame, list[str]]]:
         owner=[vocabulary.owner_name(name) for name in tables["levers"]["owner"]],
     )
     pulled = lostdeals.every_deal(mortem.result).set_index("deal_id").loc[look["deal_id"]].reset_index()
-    families = list(mortem.result.model.design.families)
+    families = mortem.result.measured
     pulled = pulled[["deal_id", "win_probability", *families]].rename(
         columns={name: words["for_against"].format(family=vocabulary.family_name(name)) for name in families}
     )

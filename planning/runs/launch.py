@@ -11,7 +11,7 @@ from planning import config
 from planning.errors import UsageError, did_you_mean
 from planning.runs import layout, parameters, plan, progress, registry, runner
 
-BY_HAND = ("hand", "notebook")  # triggers of a person; what a schedule gives is the workspace's own
+PANEL = "notebook"  # the trigger of a what-if panel's button
 
 
 def parameters_of(pairs: Iterable[str]) -> dict[str, str]:
@@ -49,15 +49,14 @@ def start(
 ) -> dict[str, Any]:
     """Runs a flow or a notebook and returns the run's record (see run.json); whether it went well is in its `status`.
 
-    what_if: keep the plan and the budget it makes beside those that count. None: where a person gave it values that
-    the workspace does not have (`given` by hand, other than the language).
+    what_if: keep the plan and the budget it makes beside those that count. None: where a panel gave it values.
     Raises UsageError or ConfigError, one line a mistake, before anything is started or written.
     """
     workspace = layout.workspace(root)
     settings = config.load(workspace / layout.CONFIG)
     planned = plan.make(workspace, settings, target, given)
     if what_if is None:
-        what_if = trigger in BY_HAND and any(name.rpartition(".")[2] != "language" for name in given or {})
+        what_if = trigger == PANEL and any(name.rpartition(".")[2] != "language" for name in given or {})
     options = runner.Options(
         jobs=jobs or settings.run.jobs,
         timeout=timeout or settings.run.timeout,

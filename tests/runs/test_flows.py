@@ -183,7 +183,7 @@ def test_a_step_is_reused_only_while_the_plan_it_made_stands(workspace):
 
 
 def test_a_what_if_is_kept_and_never_becomes_the_plan_that_counts(workspace):
-    """Values a person gives to one run, by -p, a scenario or a panel; those of schedules and workbench.toml count."""
+    """What a scenario, --what-if or a panel asks for; what is given by -p, by schedules and workbench.toml counts."""
     keep = (
         "from planning import files\n"
         "folder = step.root / 'plans' / '2027'\nfolder.mkdir(parents=True, exist_ok=True)\n"
@@ -193,8 +193,8 @@ def test_a_what_if_is_kept_and_never_becomes_the_plan_that_counts(workspace):
     workspace.notebook("first", keep)
     plans = workspace.root / "plans" / "2027"
 
-    def run(**options):
-        record = launch.start("first", **options)
+    def run(trigger="notebook", **options):
+        record = launch.start("first", trigger=trigger, **options)
         step = record["steps"][0]
         return record, step["status"], files.read_version(plans)[1]["n"], step.get("what_if")
 
@@ -208,11 +208,12 @@ def test_a_what_if_is_kept_and_never_becomes_the_plan_that_counts(workspace):
     assert "stays as it was" in Path(record["folder"], "first.html").read_text("utf-8")
     assert registry.latest_results(workspace.reports, "first").parts[-3] != record["id"], "nor the latest result"
     assert run(given={"n": 5})[1:] == ("reused", 3, kept)
-    assert run(given={"n": 6}, what_if=True)[1:3] == ("ok", 3)
+    assert run(given={"n": 6}, trigger="hand", what_if=True)[1:3] == ("ok", 3)
     assert run()[1:] == ("reused", 3, None), "the plan that counts was never replaced"
     assert run(given={"language": "zh"})[1:] == ("ok", 3, None)
     assert run(given={"n": 5}, trigger="schedule:monday")[1:] == ("ok", 5, None), "a what-if does not stand for a plan"
     assert run(given={"n": 5})[1:] == ("reused", 5, None), "the same plan that counts is no what-if"
+    assert run(given={"n": 8}, trigger="hand")[1:] == ("ok", 8, None)
 
 
 def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkeypatch):
