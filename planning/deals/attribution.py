@@ -242,8 +242,8 @@ def _thin_findings(design: Design, shares: Shares, deals: int) -> list[Finding]:
     for term in design.terms:
         if term.field in shares.thin:
             text = _(
-                "{n} values with {each} deals each: what they say is no more than chance (p = {p}); they may still "
-                "take some weight, so the interval of {family} allows for none"
+                "{n} values with {each} deals each: what they say is no more than chance (p = {p}); the interval of "
+                "{family} therefore also holds its weight without them"
             ).format(
                 n=number(len(term.levels) + term.pooled), each=number(deals / (len(term.levels) + term.pooled), 1),
                 p=number(shares.thin[term.field], 2), family=family_name(term.family),
