@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize
 
 from planning.budget.cents import whole_down, whole_up
 
@@ -220,13 +221,14 @@ def kkt_spread(marginal, x, lo, hi, price) -> float:
 
 
 def _overlapping(curves, total, lo, hi, groups: Groups) -> Solution:
-    """Solve with crossing groups: cyclic bisection on the price of each rule, the total being the last rule."""
+    """Solve with crossing groups: the price of one rule after another, the total being the last, until none moves."""
     rules = np.vstack([groups.member, np.ones(len(lo), bool)])
     floor, cap = np.append(groups.floor, total), np.append(groups.cap, total)
     low, high = _bracket(curves, lo, hi)
     prices = np.zeros(len(rules))
     prices[-1] = np.sqrt(low * high)
     widest = 2.0 * high
+    moved = np.full(len(rules), widest)
     for _ in range(2000):
         before = prices.copy()
         for g in range(len(rules) - 1, -1, -1):
@@ -237,26 +239,33 @@ def _overlapping(curves, total, lo, hi, groups: Groups) -> Solution:
             def total_at(p, part=part, others=others, a=a, b=b):
                 return spend_at(part, np.maximum(others + p, 1e-300), a, b).sum()
 
-            prices[g] = _rule_price(total_at, floor[g], cap[g], widest, equal=g == len(rules) - 1)
-        if np.abs(prices - before).max() <= 1e-13 * max(abs(prices[-1]), 1e-12):
+            equal = g == len(rules) - 1
+            prices[g] = _rule_price(total_at, floor[g], cap[g], widest, prices[g], moved[g], equal=equal)
+        moved = np.abs(prices - before)
+        if moved.max() <= 1e-13 * max(abs(prices[-1]), 1e-12):
             break
     own = (prices[:, None] * rules).sum(axis=0)
     x = spend_at(curves, np.maximum(own, 1e-300), lo, hi)
     return Solution(x, float(prices[-1]), prices[:-1], kkt_spread(curves.marginal(x), x, lo, hi, own))
 
 
-def _rule_price(total_at, floor: float, cap: float, widest: float, *, equal: bool) -> float:
-    """Return the price of one rule: zero where it does not bind."""
+def _rule_price(
+    total_at, floor: float, cap: float, widest: float, near: float, step: float, *, equal: bool
+) -> float:
+    """Return the price of one rule, sought around ``near`` in steps that grow from ``step``: zero where idle."""
     if not equal and floor <= total_at(0.0) <= cap:
         return 0.0
     aim = cap if equal or total_at(0.0) > cap else floor
-    low, high = -widest, widest
-    for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        if total_at(middle) > aim:
-            low = middle
-        else:
-            high = middle
-        if high - low <= 1e-16 * widest:
-            break
-    return 0.5 * (low + high)
+
+    def excess(price: float) -> float:
+        return total_at(price) - aim
+
+    step = max(2.0 * step, 1e-14 * widest)
+    low, high = max(near - step, -widest), min(near + step, widest)
+    while excess(low) < 0 and low > -widest:
+        low, high, step = max(low - 4 * step, -widest), low, 4 * step
+    while excess(high) > 0 and high < widest:
+        low, high, step = high, min(high + 4 * step, widest), 4 * step
+    if not excess(low) > 0 or not excess(high) < 0:  # met on the way, or out of reach
+        return low if abs(excess(low)) <= abs(excess(high)) else high
+    return float(optimize.brentq(excess, low, high, xtol=1e-16 * widest, rtol=1e-15, maxiter=200))
