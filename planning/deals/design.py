@@ -20,7 +20,7 @@ BIG_LEVELS, BIG_ROWS = 800, 30_000
 MAX_BINS, EDGES_FROM = 128, 200_000
 BENDS, FEWER_BENDS, MANY_NUMBERS = 5, 3, 15
 SMALL_CLASS = 5
-SORTED_FROM = 12
+SORTED_FROM, SHRUNK_ABOVE = 12, 100
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,9 @@ def with_sorting(design: Design, codes: np.ndarray, parts: np.ndarray) -> Design
 def _sorted_term(term: Term, codes: np.ndarray, sums: np.ndarray) -> Term:
     """The class with a column for each of `sums` (n, others): how far a level's deals are off the average one.
 
-    The mean of a level's few deals is mostly theirs and not the level's. It is shrunk by what deals of one level differ
-    among themselves, and the column is the smaller the less of it is left: none where nothing was sorted.
+    In a class of hundreds of values the mean of a level's few deals is mostly theirs and not the level's. There it is
+    shrunk by what deals of one level differ among themselves, and the column is the smaller the less of it is left:
+    none where nothing was sorted. Sixty people are better told with the plain means.
     """
     counts = np.bincount(codes, minlength=len(term.table)).astype(float)
     sums = sums - sums.mean(axis=0)
@@ -197,6 +198,8 @@ def _sorted_term(term: Term, codes: np.ndarray, sums: np.ndarray) -> Term:
     within = np.maximum((sums**2).sum(axis=0) - between, 0.0) / max(n - seen, 1)
     sorting = np.maximum(between - (seen - 1) * within, 0.0) / max(n - (counts @ counts) / n, 1e-9)
     trust = sorting / np.maximum(sorting + within / np.maximum(counts, 1)[:, None], 1e-12)
+    if seen <= SHRUNK_ABOVE:
+        trust = np.ones_like(means)
     shrunk, weights = np.where(counts[:, None] > 0, means * trust, 0.0), counts / n
     shrunk = np.where(counts[:, None] > 0, shrunk - weights @ shrunk, 0.0)
     spread = np.sqrt(weights @ shrunk**2)
