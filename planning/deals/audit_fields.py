@@ -388,6 +388,8 @@ def idle_names(families: Families, prepared: Prepared, refused: set[str]) -> lis
         text = _("stands in the families file, but the deals have no such field")
         found.append(Finding("warning", name, "not_in_deals", text, action))
     for name, stage in families.unplaced.items():
+        if name in refused:
+            continue
         text = _("its known_at = “{stage}” is no stage of the stage history; taken as known").format(stage=stage)
         action = _("Write “creation”, or the stage as the history writes it.")
         guess = nearest(stage, families.stages)

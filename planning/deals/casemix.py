@@ -58,7 +58,7 @@ def performers(result: FamilyWeights, people: pd.Series, *, seed: int = 0, draws
     p_top = (np.argsort(np.argsort(-drawn, axis=1), axis=1) < best).mean(axis=0)
     p_top = np.clip(p_top, 0.5 / draws, 1 - 0.5 / draws)  # drawn: never is not impossible
     p_below = (drawn < np.median(drawn, axis=1, keepdims=True)).mean(axis=0)
-    verdict = np.where(p_top > SURE, "top", np.where((p_below > 0.95), "below", "cannot tell"))
+    verdict = np.where(np.round(p_top, 2) >= SURE, "top", np.where((p_below > 0.95), "below", "cannot tell"))
     expected = np.bincount(codes, 1 / (1 + np.exp(-offset)), len(names))
     frame = pd.DataFrame({
         "person": names, "deals": np.bincount(codes, minlength=len(names)),

@@ -25,6 +25,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,10 @@ from planning.deals.families_form import key_of, text_of
 from planning.deals.vocabulary import after_the_fact
 from planning.errors import ConfigError, UsageError, did_you_mean, nearest
 from planning.language import _
+from planning.tables.matching import match_columns
+from planning.tables.schema import fields as deal_fields
+
+CANONICAL = Path(__file__).with_name("canonical_families.toml")
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,9 @@ class Families:
         if name in self.later:
             text = _("known only from {stage} on, after the moment at which the deals are taken")
             return "known_later", text.format(stage=self.later[name])
+        if name in self.unplaced and (right := moments.near_stage(known, self.stages)):
+            text = _("its known_at = “{stage}” is no stage of the stage history, nearly “{right}”")
+            return "no_such_stage", text.format(stage=known, right=right)
         reason = names.closing_by_name(name)
         if reason and name not in self.trust:
             return "name_after_the_fact", (
@@ -79,6 +87,12 @@ class Families:
                 ).format(reason=after_the_fact(reason), known=known)
             )
         return None
+
+
+@cache
+def standard_levers() -> dict[str, str]:
+    """Which way a person can move the fields of our own names: `response_hours` down, `contacts` up."""
+    return dict(load_families(CANONICAL).levers)
 
 
 def as_families(value: Families | Mapping | str | Path) -> Families:
@@ -205,7 +219,10 @@ def draft_families(audited: pd.DataFrame) -> Families:
             known_at[row.field] = row.known_at
     order = [family for family, _ in names.FAMILY_WORDS]
     ranked = sorted(fields, key=lambda family: order.index(family) if family in order else len(order))
-    return Families({family: tuple(fields[family]) for family in ranked}, known_at)
+    named = [name for name, when in known_at.items() if not moments.is_closing(when)]
+    theirs = match_columns(deal_fields("deals"), named).theirs
+    levers = {theirs.get(ours, ours): way for ours, way in standard_levers().items() if theirs.get(ours, ours) in named}
+    return Families({family: tuple(fields[family]) for family in ranked}, known_at, levers=levers)
 
 
 def families_toml(families: Families, notes: Mapping[str, str] | None = None) -> str:
@@ -229,4 +246,7 @@ def families_toml(families: Families, notes: Mapping[str, str] | None = None) ->
                 lines.append(f'# {key_of(name)} = ""{note}'.replace("\n", " "))
     if families.trust:
         lines += ["", "[trust]", f"fields = [{', '.join(map(text_of, sorted(families.trust)))}]"]
+    if families.levers:
+        lines += ["", "[levers]  # what a person can move, and which way"]
+        lines += [f"{key_of(name)} = {text_of(way)}" for name, way in families.levers.items()]
     return "\n".join(lines) + "\n"

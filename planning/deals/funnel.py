@@ -7,6 +7,7 @@ import pandas as pd
 
 CAUSES = ("won", "lost", "no_decision")
 Z90 = 1.6448536269514722
+NEARLY = 0.9
 
 
 def wilson(hits: np.ndarray, n: np.ndarray, z: float = Z90) -> tuple[np.ndarray, np.ndarray]:
@@ -71,9 +72,11 @@ def funnel(deals: pd.DataFrame, history: pd.DataFrame, *, by: str | None = None)
 
 def _entries(deals: pd.DataFrame, history: pd.DataFrame) -> tuple[pd.DataFrame, list[str], pd.Series]:
     """First entry of each deal (rows) into each stage (columns), the stages that are steps in order, who won."""
+    history = history[history["deal_id"].isin(deals["deal_id"])]
     first = history.groupby(["deal_id", "stage"], sort=False)["entered_at"].min().unstack("stage")
-    outcome = deals.set_index("deal_id")["outcome"].reindex(first.index)
-    closing = _closing_stages(first, outcome)
+    known = deals.set_index("deal_id").reindex(first.index)
+    outcome = known["outcome"]
+    closing = _closing_stages(first, outcome, known.get("closed_date"))
     order = [stage for stage in stage_order(history) if stage in first and stage not in closing]
     return first, order, outcome == "won"
 
@@ -84,12 +87,20 @@ def step_order(deals: pd.DataFrame, history: pd.DataFrame) -> list[str]:
     return [*steps, *(stage for stage in stage_order(history) if stage not in steps)]
 
 
-def _closing_stages(first: pd.DataFrame, outcome: pd.Series) -> set[str]:
-    """Stages that only closed deals of one outcome ever enter: they are the outcome, not a step."""
+def _closing_stages(first: pd.DataFrame, outcome: pd.Series, closed: pd.Series | None) -> set[str]:
+    """Stages that are the outcome and no step: only closed deals of one outcome ever enter them, or nearly only, and
+    nearly always on the day of closing (a few deals contradict their history)."""
     found = set()
     for stage in first:
-        seen = outcome[first[stage].notna()]
-        if len(seen) and (seen.eq(seen.iloc[0]).all() and seen.iloc[0] != "open"):
+        entered = first[stage].notna()
+        seen = outcome[entered]
+        if seen.empty:
+            continue
+        usual = seen.value_counts().index[0]
+        pure = float(seen.eq(usual).mean())
+        mine = entered & outcome.eq(usual)
+        on_the_day = 0.0 if closed is None else float((first.loc[mine, stage] == closed[mine]).mean())
+        if usual != "open" and (pure == 1.0 or (pure >= NEARLY and on_the_day >= NEARLY)):
             found.add(stage)
     return found
 

@@ -16,7 +16,7 @@ from scipy import special
 
 from planning.deals.attribution import FamilyWeights
 from planning.deals.auditing import refused_fields
-from planning.deals.families import Families
+from planning.deals.families import Families, standard_levers
 from planning.deals.funnel import Z90, wilson
 from planning.deals.prepare import Finding
 
@@ -33,7 +33,8 @@ def practice_fields(result: FamilyWeights, families: Families) -> dict[str, str]
     columns = result.prepared.columns
     wanted = {name: way for name, way in families.levers.items() if families.family_of.get(name) != "price"}
     for family in HABITS:
-        wanted |= {name: "up" for name in families.fields.get(family, ()) if name not in wanted}
+        usual = standard_levers()
+        wanted |= {name: usual.get(name, "up") for name in families.fields.get(family, ()) if name not in wanted}
     return {
         name: way
         for name, way in wanted.items()

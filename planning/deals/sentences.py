@@ -273,8 +273,8 @@ def competitors_finding(table: pd.DataFrame) -> tuple[str, str]:
     return claim, why
 
 
-def needs_finding(table: pd.DataFrame) -> tuple[str, str]:
-    """Returns which requirement we failed most lost deals on."""
+def needs_finding(table: pd.DataFrame, *, levers: bool) -> tuple[str, str]:
+    """Returns which requirement we failed most lost deals on; `levers`: whether the page says what to improve first."""
     top = table.iloc[0]
     claim = ngettext(
         "Most often unmet, {line}: {need}, {lost} of {n} deal lost",
@@ -282,9 +282,9 @@ def needs_finding(table: pd.DataFrame) -> tuple[str, str]:
     ).format(line=top["line"], need=top["need"], lost=number(top["lost"]), n=number(top["deals"]))  # fmt: skip
     why = _(
         "Won and lost deals in which a requirement was not met, by product line, those with most losses first. A count "
-        "and no cause: what meeting it is worth stands under what to improve first."
+        "and no cause."
     )
-    return claim, why
+    return claim, paragraph([why, _("What meeting it is worth stands under what to improve first.")]) if levers else why
 
 
 def change_finding(table: pd.DataFrame, split: pd.Timestamp, rates: pd.DataFrame) -> tuple[str, str]:
@@ -329,9 +329,11 @@ def refusal_headline(summary: dict[str, Any]) -> str:
         return _("No deal is decided yet, so nothing can be said about why we win")
     if not summary["n_won"] or not summary["n_lost"]:
         return _("These {n} decided deals cannot say why we win: all of them ended the same way").format(n=n)
-    if summary["auc"] is None:
-        return _("These {n} decided deals cannot say why we win: too few of them, or no field to go by").format(n=n)
     codes = summary["reason_codes"]
+    if "no_field" in codes:
+        return _("These {n} decided deals cannot say why we win: no field is left to go by").format(n=n)
+    if summary["auc"] is None:
+        return _("These {n} decided deals cannot say why we win: too few were won or lost").format(n=n)
     if "coin_flip" in codes:
         return _("These {n} deals cannot say why we win: the recorded fields do no better than a coin flip").format(n=n)
     if "one_family" in codes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from planning.deals.funnel import in_order, step_order
+from planning.deals.funnel import NEARLY, in_order, step_order
 from planning.errors import UsageError
 from planning.language import _, number
 from planning.tables.raw import near, shown
@@ -94,7 +94,12 @@ def _moments(deals: pd.DataFrame, history: pd.DataFrame, stage: str | None, age_
     if stage not in stages:
         text = _("stage {stage}: the stage history has no such stage.{near} It has: {stages}.")
         raise UsageError(text.format(stage=shown(stage), near=near(stage, stages), stages=", ".join(map(str, stages))))
-    return history[history["stage"] == stage].groupby("deal_id")["entered_at"].min()
+    at = history[history["stage"] == stage].groupby("deal_id")["entered_at"].min()
+    ends = deals.set_index("deal_id")["closed_date"].reindex(at.index)
+    if len(at) >= 20 and (at == ends).mean() >= NEARLY:
+        text = _("stage {stage}: deals enter it on the day they end, so no deal was open then. Take an earlier one.")
+        raise UsageError(text.format(stage=shown(stage)))
+    return at
 
 
 def _seen(rows: pd.DataFrame, history: pd.DataFrame, order: list[str], stage: str | None) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from planning.deals import (
 )
 from planning.deals.asof import as_came_in, dated, last_day, named, until
 from planning.deals.attribution import FamilyWeights, family_weights
-from planning.deals.families import Families, load_families, placed, renamed, restrict
+from planning.deals.families import CANONICAL, Families, load_families, placed, renamed, restrict
 from planning.deals.grading import Grading, TooFew, grade_leads, grade_of
 from planning.deals.lead_sentences import coin_flip, one_sided, too_few, undated
 from planning.deals.levers import Counterfactual, best_lever, counterfactual
@@ -36,7 +36,6 @@ from planning.tables.matching import match_columns
 from planning.tables.raw import shown
 from planning.tables.schema import fields as deal_fields
 
-CANONICAL = Path(__file__).with_name("canonical_families.toml")
 OWNERS = {"response_hours": "sales", "contacts": "sales", "technical_check": "engineering", "price_gap": "pricing"}
 
 
@@ -130,6 +129,8 @@ def analyse(
     rule, rows, follow_up = "", deals, None
     open_for = {"closing day to come": frozenset(stood.future["deal_id"]), "closed later": stood.then_open}
     _same_ids(deals, history)
+    if history is not None:  # the funnel is that of the deals asked for
+        history = history[history["deal_id"].isin(deals["deal_id"])]
     moment = _moment(families, history, stage, age_days)
     if history is not None and not history.empty:
         families = placed(families, list(history["stage"].dropna().unique()))

@@ -195,7 +195,7 @@ def show_competitors(step: Any, mortem: PostMortem) -> None:
         _table(step, "competitors", table, rates | {"deals": "integer", "wins": "integer"})
     needs = mortem.tables["needs"]
     if len(needs):
-        step.finding("needs", *sentences.needs_finding(needs))
+        step.finding("needs", *sentences.needs_finding(needs, levers="levers" in mortem.tables))
         formats = {"deals": "integer", "lost": "integer", "win_rate": "percent"}
         _table(step, "needs_first", needs.head(SHOWN), formats)
         if len(needs) > SHOWN:

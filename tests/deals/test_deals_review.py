@@ -1,5 +1,8 @@
 """What follows from the weights: snapshot, funnel, cycle, people, change, grades, against naive second counts."""
 
+import tomllib
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,8 @@ import pytest
 from planning.deals import family_weights, funnel_sentences, workspace
 from planning.deals.casemix import performers
 from planning.deals.change import period_change, won_lost_gap
+from planning.deals.drafting import draft
+from planning.deals.families import parse_families
 from planning.deals.funnel import (
     cohort_changes,
     cohort_funnel,
@@ -319,3 +324,38 @@ def test_the_whole_post_mortem_of_a_refused_table_still_has_its_funnel():
     families = workspace.workspace_families(workspace.CANONICAL, list(deals.columns))
     mortem = workspace.analyse(deals, stages, families, pd.Timestamp("2026-12-31"))
     assert mortem.result.refused and len(mortem.tables["funnel"]) == 2
+
+
+def test_a_few_deals_that_contradict_their_history_make_the_outcome_no_step():
+    """One deal outside the table, one whose outcome says otherwise, some taken as open: the funnel stays the same."""
+    days = pd.date_range("2025-01-01", periods=200)
+    won = np.arange(200) % 2 == 0
+    deals = pd.DataFrame({"deal_id": np.arange(200).astype(str), "created_date": days, "outcome": "lost",
+                          "closed_date": days + pd.Timedelta(days=20)})  # fmt: skip
+    deals.loc[won, "outcome"] = "won"
+    steps = (("Lead", days), ("Talks", days + pd.Timedelta(days=10)))
+    parts = [pd.DataFrame({"deal_id": deals["deal_id"], "stage": stage, "entered_at": at}) for stage, at in steps]
+    ends = pd.DataFrame({"deal_id": deals["deal_id"], "stage": np.where(won, "Closed won", "Closed lost"),
+                         "entered_at": deals["closed_date"]})  # fmt: skip
+    stages = pd.concat([*parts, ends], ignore_index=True)
+    plain = funnel(deals, stages).set_index("stage")
+    assert list(plain.index) == ["Lead", "Talks"] and plain.loc["Talks", "conversion"] == 0.5
+    assert list(funnel(deals.drop(index=[1]), stages)["stage"]) == ["Lead", "Talks"]
+    assert funnel(deals.head(100), stages).set_index("stage").loc["Lead", "entered"] == 100
+    slips = deals.assign(outcome=deals["outcome"].mask(deals.index == 0, "lost"))
+    slips.loc[slips.index % 40 == 3, ["outcome", "closed_date"]] = ["open", pd.NaT]
+    assert list(funnel(slips, stages)["stage"]) == ["Lead", "Talks"]
+    with pytest.raises(UsageError, match="on the day they end"):
+        snapshot(deals, stages, stage="Closed won")
+
+
+def test_a_practice_without_a_levers_table_goes_the_way_its_name_says(weighed, world):
+    fields = [name for name in ("response_hours", "contacts") if name in world.deals]
+    families = replace(weighed.families, fields={"skill": tuple(fields)}, levers={})
+    assert practice_fields(weighed, families) == {"response_hours": "down", "contacts": "up"}
+
+
+def test_a_draft_names_the_levers_it_knows(world):
+    made = draft(world.deals.rename(columns={"response_hours": "响应时长"}), outcome="outcome", won="won")
+    assert made.families.levers.get("contacts") == "up"
+    assert parse_families(tomllib.loads(made.toml), "draft").levers == made.families.levers
