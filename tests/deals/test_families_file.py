@@ -64,7 +64,8 @@ def test_a_name_that_the_deals_do_not_have_is_told_in_every_table(table, name, g
 
 def test_in_a_workspace_such_names_are_findings_and_misspelt_stages_have_a_hint():
     """A families file may speak of columns that today's deals lack: it goes on, and says which names do nothing."""
-    odd = {"trust": {"fields": ["ragion"]}, "owners": {"fitt": "Sales"}, "known_at": {"fit": "Propsal", "owner": "Won it"}}
+    odd = {"trust": {"fields": ["ragion"]}, "owners": {"fitt": "Sales"}}
+    odd["known_at"] = {"fit": "Propsal", "owner": "Won it"}
     table = restrict(parse_families(FAMILIES | odd, "f.toml"), list(wide(2).columns), tell=True)
     assert dict(table.absent) == {"ragion": "region", "fitt": "fit"} and not table.trust
     found = family_weights(wide(600), families=placed(table, ["Lead", "Proposal"])).findings
