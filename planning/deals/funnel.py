@@ -122,7 +122,8 @@ def cohort_funnel(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestam
     """Do newer deals get from stage to stage as often as older ones did, each given the same time?
 
     A stage's time is what nine in ten of the deals that moved on took. Only deals that entered it that long before
-    `as_of` count, and only moves within it, so that young cohorts don't look worse. Cohorts are half-years of creation
+    `as_of` count, and only moves within it, so that young cohorts don't look worse; and only deals old enough that nine
+    in ten of their age had entered it as well, so that a young cohort is not one of quick deals. Cohorts are half-years of creation
     (quarters below two years). Returns one row a stage and cohort with at least `least` such deals, oldest first:
     `stage, cohort, entered, in_time, conversion, lo90, hi90, days_given`.
     """
@@ -142,7 +143,10 @@ def cohort_funnel(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestam
         if not days.notna().any():
             continue
         given = int(np.ceil(days.quantile(0.9)))
-        had_time = first[stage].notna() & (first[stage] + pd.Timedelta(days=given) <= as_of) & created.notna()
+        reached = int(np.ceil((first[stage] - created).dt.days.quantile(0.9)))
+        had_time = (first[stage] + pd.Timedelta(days=given) <= as_of) & (
+            created + pd.Timedelta(days=max(reached, 0) + given) <= as_of
+        )
         for name, members in cohort[had_time].groupby(cohort[had_time]).groups.items():
             hits = int((days[members] <= given).sum())
             if len(members) >= least:

@@ -359,3 +359,21 @@ def test_a_draft_names_the_levers_it_knows(world):
     made = draft(world.deals.rename(columns={"response_hours": "响应时长"}), outcome="outcome", won="won")
     assert made.families.levers.get("contacts") == "up"
     assert parse_families(tomllib.loads(made.toml), "draft").levers == made.families.levers
+
+
+def test_a_young_cohort_is_not_one_of_quick_deals():
+    """Deals that reach the second stage quickly go on more often, whenever they began: no cohort differs."""
+    rng = np.random.default_rng(0)
+    n, as_of = 4000, pd.Timestamp("2026-12-31")
+    began = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 720, n), unit="D")
+    reached = rng.integers(5, 100, n)
+    moved = rng.random(n) < np.where(reached < 30, 0.9, 0.4)
+    ends = pd.Series(began + pd.to_timedelta(reached + 20, unit="D"))
+    deals = pd.DataFrame({"deal_id": np.arange(n).astype(str), "created_date": began, "closed_date": ends,
+                          "outcome": np.where(moved, "won", "lost")})  # fmt: skip
+    deals.loc[ends > as_of, ["closed_date", "outcome"]] = [pd.NaT, "open"]
+    days = {"Lead": pd.Series(began), "Talks": pd.Series(began + pd.to_timedelta(reached, unit="D"))}
+    stages = pd.concat(deals[["deal_id"]].assign(stage=stage, entered_at=at) for stage, at in days.items())
+    stages = stages[stages["entered_at"] <= as_of]
+    changes = cohort_changes(cohort_funnel(deals, stages, as_of)).set_index("stage")
+    assert changes.loc["Talks", "verdict"] == "cannot tell"
