@@ -123,9 +123,9 @@ def cohort_funnel(deals: pd.DataFrame, history: pd.DataFrame, as_of: pd.Timestam
 
     A stage's time is what nine in ten of the deals that moved on took. Only deals that entered it that long before
     `as_of` count, and only moves within it, so that young cohorts don't look worse; and only deals old enough that nine
-    in ten of their age had entered it as well, so that a young cohort is not one of quick deals. Cohorts are half-years of creation
-    (quarters below two years). Returns one row a stage and cohort with at least `least` such deals, oldest first:
-    `stage, cohort, entered, in_time, conversion, lo90, hi90, days_given`.
+    in ten of their age had entered it as well, so that a young cohort is not one of quick deals. Cohorts are half-years
+    of creation (quarters below two years). Returns one row a stage and cohort with at least `least` such deals, oldest
+    first: `stage, cohort, entered, in_time, conversion, lo90, hi90, days_given`.
     """
     first, order, won = _entries(deals, history)
     created = deals.set_index("deal_id")["created_date"].reindex(first.index)
