@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals import names
+from planning.deals.dates_of_deals import closing_date, creation_date
 from planning.deals.doubled import doubled_findings
 from planning.deals.prepare import Finding, Prepared
 from planning.deals.vocabulary import undecided
@@ -24,9 +25,9 @@ _CURRENCY = rf"([€$£¥]|(?i:\b(?:{'|'.join(CURRENCY_CODES)})))"
 
 def find_dates(prepared: Prepared) -> tuple[pd.Series | None, pd.Series | None]:
     """The dates a deal was created and closed, where the export has them."""
-    dates = [name for name, column in prepared.columns.items() if column.kind == "date"]
-    closed = next((name for name in dates if names.says(name, names.CLOSED_WORDS)), None)
-    created = next((name for name in dates if names.says(name, names.CREATED_WORDS) and name != closed), None)
+    outcomes = prepared.outcomes
+    closed = closing_date(prepared.columns, outcomes.closed, outcomes.state == "open")
+    created = creation_date(prepared.columns, closed)
     pick = lambda name: None if name is None else prepared.columns[name].values.reset_index(drop=True)  # noqa: E731
     return pick(created), pick(closed)
 
