@@ -47,7 +47,8 @@ def command(
         click.echo("\n".join(f"- {reason}" for reason in result.summary["reasons"]))
     else:
         common.show(result.weights.round(3), False)
-    told = result.findings[result.findings["rule"].isin(["stages_taken", "no_such_stage", "doubled_column"])]
-    for finding in told.itertuples():
+    rules, found = ["stages_taken", "no_such_stage", "doubled_column"], result.findings
+    guessed = found["rule"].eq("outcome_words") & found["severity"].eq("warning")
+    for finding in found[found["rule"].isin(rules) | guessed].itertuples():
         click.echo(f"{finding.severity}: {finding.field}: {finding.evidence}. {finding.action}", err=True)
     click.echo(f"{result.summary['n']} deals, {len(result.findings)} findings; written to {out}")

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from planning.deals import names
+from planning.deals import names, outcome_findings
 from planning.deals.columns import Column, read_column
+from planning.deals.dates_of_deals import closing_date
 from planning.deals.outcomes import Outcomes, plain_value, read_outcomes
 from planning.errors import DataError, UsageError, did_you_mean
 from planning.language import _, ngettext, number
@@ -91,13 +92,25 @@ def prepare(
         keep = _repeated_ids(deals, ids, outcomes, id_field, findings, left_out)
         deals, ids = deals[keep].reset_index(drop=True), ids[keep].reset_index(drop=True)
         rows = None if rows is None else rows[keep]
-        outcomes = Outcomes(outcomes.state[keep], outcomes.words)
+        outcomes = outcomes.of_rows(keep)
     _owners_in_one_cell(deals, findings)
-    left_out += _undecided(outcomes, ids, open_for or {})
     columns = {name: read_column(deals[name]) for name in deals.columns if name not in (id_field, outcome)}
     for name in set(doubtful) & set(columns):  # the file's reader made numbers of these texts
         columns[name] = replace(columns[name], notation=replace(columns[name].notation, doubtful=doubtful[name]))
+    outcomes = _settled(deals[outcome], outcomes, columns, findings)
+    left_out += _undecided(outcomes, ids, open_for or {})
     return Prepared(deals, ids, id_field, outcome, outcomes, columns, tuple(findings), tuple(left_out), rows)
+
+
+def _settled(column: pd.Series, outcomes: Outcomes, columns: Mapping[str, Column], findings: list) -> Outcomes:
+    """Takes deals that are only said not to be won as open where they have no closing date, and tells all readings."""
+    won = outcomes.state == "won"
+    name = closing_date(columns, won, ~won)
+    undated = outcome_findings.waiting(column, outcomes, None if name is None else columns[name].values)
+    outcomes = outcome_findings.taken_as_open(outcomes, undated)
+    for severity, text, action, rows in outcome_findings.told(column, outcomes, undated):
+        findings.append(Finding(severity, str(column.name), "outcome_words", text, action, rows))
+    return outcomes
 
 
 def _undecided(outcomes: Outcomes, ids: pd.Series, open_for: Mapping[str, Collection[str]]) -> list[tuple[str, int]]:

@@ -278,6 +278,12 @@ def cohort_name(code: str) -> str:
     return known.get(part, code).format(year=year)
 
 
+def outcome_state(state: str) -> str:
+    """Returns what an outcome was read as, in words."""
+    known = {"won": _("won"), "lost": _("lost"), "open": _("open"), "no_decision": _("no decision")}
+    return known.get(state, state)
+
+
 def rule_name(rule: str) -> str:
     """Returns the rule of a finding as words."""
     known = {
@@ -303,6 +309,8 @@ def rule_name(rule: str) -> str:
         "not_in_deals": _("not in the deals"), "idle_lever": _("no lever"), "no_such_stage": _("no such stage"),
         "stages_taken": _("stages taken as known"), "doubled_column": _("a column twice"),
         "not_measured": _("not measured"), "two_notations": _("two notations"),
+        "outcome_words": _("values of the outcome"), "unread_dates": _("dates that cannot be read"),
+        "several_units": _("several units"), "units_read": _("a unit in every cell"),
         "doubtful_notation": _("notation in doubt"), "mixed_percents": _("percents and shares"),
     }  # fmt: skip
     return known.get(rule, rule)
