@@ -83,6 +83,15 @@ def _shape(prepared: Prepared, name: str) -> list[Finding]:
         refused = Finding("refused", name, "date", text, _("Use an outside index of the period instead."))
         if column.values.notna().any():
             return [refused]
+        if column.doubt == "unreadable":
+            example = " ".join(column.unread_example.split())[:40]
+            text = _("called a date, but “{example}” is no day: no date was read").format(example=example)
+            action = _("Export dates as 2026-03-02.")
+            return [refused, Finding("fault", name, "unread_dates", text, action, column.unread)]
+        if column.doubt == "year_first":
+            text = _("“{example}” may begin with the day or with the year: no date was read")
+            text, action = text.format(example=column.unread_example), _("Export dates as 2026-03-02.")
+            return [refused, Finding("fault", name, "ambiguous_dates", text, action, column.unread)]
         text = _("day and month cannot be told apart (is 02/03/2026 in March or in February?): no date was read")
         return [refused, Finding("fault", name, "ambiguous_dates", text, _("Export dates as 2026-03-02."))]
     many = _many_levels(name, column.values) if column.kind == "category" else []

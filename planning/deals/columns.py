@@ -2,7 +2,7 @@
 
 number    amounts, counts, scores; also `1,234`, `12 %` (0.12), `€ 5` as text, all of a column in one notation
 category  names and classes; levels that differ only in case, spaces or punctuation are one level
-date      days; ISO or one declared order, never guessed
+date      days; ISO or one declared order, never guessed; also 20260302 where the name or every value says so
 text      free text: refused as a cause
 id        one value a row: refused as a cause
 constant  one value or none
@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from planning.deals import days
 from planning.deals.names import ID_WORDS, REFERENCE_WORDS, says
 from planning.tables.numbers import column_mark, read_number
 
@@ -43,13 +44,7 @@ _PLAIN = {
     mark: re.compile(rf"[-+]?(?:\d{{1,3}}(?:\{other}\d{{3}})+|\d+)(?:\{mark}\d+)?") for mark, other in (".,", ",.")
 }
 _SIGNS = {"", "%"}  # signs behind a figure that leave it one; 5 k and 3 m may be names of products
-_ISO = re.compile(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
-_SLASHED = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})( .*)?$")
-_CHINESE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日(\s*\d{1,2}[:时].*)?$")
 _SPELLING = re.compile(r"(?<![\d\s_\-.,'/])[\s_\-.,'/]+|[\s_\-.,'/]+(?![\d\s_\-.,'/])")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAY_NAMED = re.compile(r"^(?P<d>\d{1,2})[-/. ]\s*(?P<m>[a-z]{3,9})\.?[-/., ]\s*(?P<y>\d{4})( .*)?$", re.IGNORECASE)
-_NAMED_DAY = re.compile(r"^(?P<m>[a-z]{3,9})\.?[- ](?P<d>\d{1,2}),?[- ](?P<y>\d{4})( .*)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,8 @@ class Column:
     """One field read: `kind`, its `values` (float64, datetime64 or text; missing is NaN, NaT or None).
 
     `unread` cells hold something that is no number or day among numbers or days: taken as missing, and counted.
-    So is an infinite number. `notation` is what the figures prove of their mark of decimals.
+    So is an infinite number. `notation` is what the figures prove of their mark of decimals. `doubt` of a date:
+    "ambiguous" or "unreadable" where no day was read, "year_first" where 26/12/25 may also begin with the year.
     """
 
     name: str
@@ -83,10 +79,26 @@ class Column:
     unread: int = 0
     unread_example: str = ""
     notation: Notation = Notation()
+    doubt: str = ""
+
+    def without_days(self, doubt: str, example: str) -> Column:
+        """The same column as a date of which no day is read."""
+        empty = pd.Series(np.full(len(self.values), "NaT", dtype="datetime64[us]"), index=self.values.index)
+        filled = int(self.values.notna().sum())
+        return Column(self.name, "date", empty, 1.0, unread=filled, unread_example=example, doubt=doubt)
 
 
 def read_column(series: pd.Series) -> Column:
     """Says what kind of field a column is and returns its values in that kind."""
+    column = _read(series)
+    if column.kind in ("number", "category", "text", "id") and not pd.api.types.is_bool_dtype(series):
+        example = days.no_day(column.name, column.values)
+        if example:  # called a date, and none can be read: never a cause
+            return column.without_days("unreadable", example)
+    return column
+
+
+def _read(series: pd.Series) -> Column:
     name = str(series.name)
     if pd.api.types.is_bool_dtype(series):
         return _finish(name, "number", series.astype("float64"))
@@ -96,6 +108,9 @@ def read_column(series: pd.Series) -> Column:
         return _finish(name, "number", series.dt.total_seconds() / 86_400)
     if pd.api.types.is_numeric_dtype(series):
         values = pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
+        whole = days.of_numbers(name, values)
+        if whole is not None:
+            return _finish(name, "date", whole[0], unread=whole[1], unread_example=whole[2])
         if says(name, ID_WORDS) and len(values) > 50 and values.nunique() > 0.98 * values.count() > 0:
             return _finish(name, "id", values)
         infinite = int(np.isinf(values).sum())
@@ -127,16 +142,19 @@ def _read_text(name: str, series: pd.Series) -> Column:
     filled = [text for text in texts if text is not None]
     if not filled:
         return _finish(name, "constant", pd.Series([None] * len(series), index=series.index, dtype=object))
-    numbers = _as_numbers(texts)
+    compact = days.eight_digits(name, filled)
+    read = days.of_texts(texts, compact=True) if compact else None
+    numbers = None if read is not None else _as_numbers(texts)
     if numbers is not None:
         return _number_column(name, series.index, codes, texts, *numbers)
-    days = _as_dates(texts)
-    if days is None:
+    if read is None and not compact:
+        read = days.of_texts(texts, compact=False)
+    if read is None:
         return _read_levels(name, series, codes, texts)
-    values, lost = pd.Series(_spread(days, codes), index=series.index), _lost(texts, days, codes)
-    if values.isna().all():  # filled, but day and month read both ways
-        return Column(name, "date", values, 1.0, **lost)
-    return _finish(name, "date", values, **lost)
+    values, lost = pd.Series(_spread(read.days, codes), index=series.index), _lost(texts, read.days, codes)
+    if values.isna().all():  # filled, but no day of it can be told
+        return Column(name, "date", values, 1.0, **lost, doubt=read.doubt or "unreadable")
+    return _finish(name, "date", values, **lost, doubt="year_first" if read.doubt == "year_first" else "")
 
 
 def _number_column(
@@ -225,52 +243,6 @@ def _figure(text: str | None, mark: str) -> float:
         return float(text.replace("," if mark == "." else ".", "").replace(",", "."))
     value, unit, _currency = read_number(text, mark)
     return value if unit in _SIGNS else np.nan
-
-
-def _as_dates(texts: list[str | None]) -> np.ndarray | None:
-    """Days where 95 % of the filled texts look like days. `25.12.2026`, `12/25/2026` and `25-12-2026` each have their
-    own order of day and month; where that cannot be told from the column, no such day is read."""
-    parsed = [None if text is None else _day(text) for text in texts]
-    slashed = [None if text is None else _SLASHED.match(text) for text in texts]
-    filled = sum(text is not None for text in texts)
-    if sum(a is not None or b is not None for a, b in zip(parsed, slashed, strict=True)) < 0.95 * filled:
-        return None
-    marks = {match[2] for match in slashed if match}
-    orders = {mark: _slashed_order([match for match in slashed if match and match[2] == mark]) for mark in marks}
-    parsed = [
-        _slashed_day(match, orders[match[2]]) if match else day for day, match in zip(parsed, slashed, strict=True)
-    ]
-    return pd.to_datetime(pd.Series(parsed, dtype=object), errors="coerce").to_numpy("datetime64[us]")
-
-
-def _day(text: str) -> str | None:
-    chinese = _CHINESE.match(text)
-    if chinese:
-        return "{}-{:0>2}-{:0>2}".format(*chinese.groups()[:3])
-    named = _DAY_NAMED.match(text) or _NAMED_DAY.match(text)
-    if named and named["m"][:3].casefold() in _MONTHS:
-        return f"{named['y']}-{_MONTHS.index(named['m'][:3].casefold()) + 1:02d}-{named['d']:0>2}"
-    if not _ISO.match(text):
-        return None
-    year, month, day = re.split(r"[-/.]", re.split(r"[ T]", text)[0])
-    return f"{year}-{month:0>2}-{day:0>2}"
-
-
-def _slashed_order(found: list[re.Match]) -> str | None:
-    """`dm` or `md` when some day above 12 settles it, None when every date reads both ways or they disagree."""
-    day_first = any(int(match[1]) > 12 for match in found)
-    month_first = any(int(match[3]) > 12 for match in found)
-    if day_first == month_first:
-        return None
-    return "dm" if day_first else "md"
-
-
-def _slashed_day(found: re.Match, order: str | None) -> str | None:
-    if order is None:
-        return None
-    day, month = (found[1], found[3]) if order == "dm" else (found[3], found[1])
-    year = found[4] if len(found[4]) == 4 else f"20{found[4]}"
-    return f"{year}-{month:0>2}-{day:0>2}"
 
 
 def fold_level(text: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from planning.deals import names, outcome_findings
 from planning.deals.columns import Column, read_column
-from planning.deals.dates_of_deals import closing_date
+from planning.deals.dates_of_deals import closing_date, creation_date
 from planning.deals.outcomes import Outcomes, plain_value, read_outcomes
 from planning.errors import DataError, UsageError, did_you_mean
 from planning.language import _, ngettext, number
@@ -97,6 +97,7 @@ def prepare(
     columns = {name: read_column(deals[name]) for name in deals.columns if name not in (id_field, outcome)}
     for name in set(doubtful) & set(columns):  # the file's reader made numbers of these texts
         columns[name] = replace(columns[name], notation=replace(columns[name].notation, doubtful=doubtful[name]))
+    columns |= _of_which_year(deals, columns, outcomes)
     outcomes = _settled(deals[outcome], outcomes, columns, findings)
     left_out += _undecided(outcomes, ids, open_for or {})
     return Prepared(deals, ids, id_field, outcome, outcomes, columns, tuple(findings), tuple(left_out), rows)
@@ -111,6 +112,21 @@ def _settled(column: pd.Series, outcomes: Outcomes, columns: Mapping[str, Column
     for severity, text, action, rows in outcome_findings.told(column, outcomes, undated):
         findings.append(Finding(severity, str(column.name), "outcome_words", text, action, rows))
     return outcomes
+
+
+def _of_which_year(deals: pd.DataFrame, columns: Mapping[str, Column], outcomes: Outcomes) -> dict[str, Column]:
+    """Dates such as 26/12/25 that, read with the day first, put most closings before the creation: no day is read."""
+    won = outcomes.state == "won"
+    closed = closing_date(columns, won, ~won)
+    created = creation_date(columns, closed)
+    doubtful = [name for name in (created, closed) if name is not None and columns[name].doubt == "year_first"]
+    if closed is None or created is None or not doubtful:
+        return {}
+    both = columns[created].values.notna() & columns[closed].values.notna()
+    if not (columns[closed].values[both] < columns[created].values[both]).mean() > 0.5:
+        return {}
+    example = {name: str(deals[name][columns[name].values.notna()].iloc[0]) for name in doubtful}
+    return {name: columns[name].without_days("year_first", example[name]) for name in doubtful}
 
 
 def _undecided(outcomes: Outcomes, ids: pd.Series, open_for: Mapping[str, Collection[str]]) -> list[tuple[str, int]]:
