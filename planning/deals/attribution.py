@@ -21,7 +21,7 @@ from planning.deals import auditing, refusal
 from planning.deals.calibrate import Shares, confounding_band, family_shares
 from planning.deals.design import SORTED_FROM, Design, build_design, with_sorting
 from planning.deals.doubled import check_doubled
-from planning.deals.families import Families, as_families, check_against, check_stages
+from planning.deals.families import Families, as_families, check_against, check_id, check_stages
 from planning.deals.heldout import HeldOut, held_out
 from planning.deals.prepare import Finding, Prepared, prepare
 from planning.deals.vocabulary import family_name
@@ -92,6 +92,7 @@ def family_weights(
     if not table.stages:
         check_stages(table, deals)
     prepared = prepare(deals, outcome=outcome, won=won, lost=lost, open_for=open_for)
+    check_id(table, prepared.id_field)
     findings = auditing.run_audit(prepared, table)
     usable = usable_fields(prepared, table, findings)
     reasons = refusal.too_little(prepared, table, usable)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from planning.deals import audit_fields, audit_tables, names
 from planning.deals.doubled import check_doubled
-from planning.deals.families import Families, as_families, check_against
+from planning.deals.families import Families, as_families, check_against, check_id
 from planning.deals.prepare import Finding, Prepared, prepare
 from planning.deals.vocabulary import after_the_fact, usual_action
 from planning.language import _
@@ -41,6 +41,7 @@ def audit(
     table = None if families is None else as_families(families)
     if table is not None:
         check_against(table, [str(name) for name in deals.columns], outcome)
+        check_id(table, prepared.id_field)
     check_doubled(deals, [outcome, *(table.family_of if table else ())])
     return findings_frame(run_audit(prepared, table))
 

@@ -186,6 +186,15 @@ def check_against(families: Families, columns: list[str], outcome: str) -> None:
         raise ConfigError("\n".join(problems))
 
 
+def check_id(families: Families, id_field: str | None) -> None:
+    """Raises ConfigError where a family lists the column that names the deals: it is no cause."""
+    found = [table for table, members in families.fields.items() if id_field in members]
+    if found:
+        raise ConfigError(
+            f"{families.source}: [{found[0]}] lists {id_field!r}, which is the id of the deals. Take it out."
+        )
+
+
 def placed(families: Families, stages: Sequence[str]) -> Families:
     """The same table with the `stages` of a stage history, and the fields whose stage is none of them in `unplaced`."""
     known = {str(stage).casefold() for stage in stages}

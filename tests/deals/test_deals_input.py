@@ -376,6 +376,12 @@ def test_families_files_say_what_is_wrong(tmp_path):
         family_weights(deals(), families={"a": {"fields": ["fitt"]}})
 
 
+@pytest.mark.parametrize("asked", [audit, family_weights])
+def test_the_id_of_the_deals_in_a_family_is_wrong(asked):
+    with pytest.raises(ConfigError, match=r"\[product\] lists 'deal_id', which is the id of the deals"):
+        asked(deals(), families=FAMILIES | {"product": {"fields": ["fit", "deal_id"]}})
+
+
 def test_names_of_the_families_file_that_do_nothing_are_found():
     table = parse_families(
         FAMILIES | {"price": {"fields": ["discont"]}, "levers": {"owner": "up", "fit": "up", "visit": "up"}}, "f.toml"
