@@ -87,7 +87,9 @@ def eight_digits(name: str, texts: list[str]) -> bool:
     """Whether texts of eight digits are days: all of them (more than two) are, or nearly all and the name says so."""
     if says(name, SAYS_DATE):
         return any(_EIGHT.match(text) for text in texts)
-    return len(texts) > 2 and all(_EIGHT.match(text) for text in texts)
+    if len(texts) <= 2 or not all(_EIGHT.match(text) for text in texts):
+        return False
+    return bool(pd.to_datetime(pd.Series(texts).str[:8], format="%Y%m%d", errors="coerce").notna().all())
 
 
 def no_day(name: str, values: pd.Series) -> str:
