@@ -32,7 +32,7 @@ def audit_field(
     """All findings on one field; `rows` are the closed deals looked at, `order` their time order where dates exist."""
     column = prepared.columns[name]
     if column.kind == "mixed":
-        return [_two_notations(prepared, name)]
+        return [_several_units(column) if column.notation.units else _two_notations(prepared, name)]
     shaped = _shape(prepared, name) + _unread(column) + _notation(column)
     if column.kind in ("constant", "text", "id", "date"):
         return shaped + _fill(prepared, name, known_at)
@@ -133,9 +133,21 @@ def _two_notations(prepared: Prepared, name: str) -> Finding:
     return Finding("refused", name, "two_notations", text.format(one=one, other=other), action)
 
 
+def _several_units(column: Column) -> Finding:
+    """Figures in hours beside figures in days: none is read, because which is meant would have to be converted."""
+    shown = ", ".join(f"“{cell}”" for _unit, cell in column.notation.units[:6])
+    text = _("figures in several units, such as {cells}: no number of this field was read")
+    action = _("Export all of its numbers in one unit.")
+    return Finding("refused", column.name, "several_units", text.format(cells=shown), action)
+
+
 def _notation(column: Column) -> list[Finding]:
     """Figures that could be read another way, told with how they were read."""
     found, notation = [], column.notation
+    if notation.units:
+        unit, cell = notation.units[0]
+        text = _("every cell carries “{unit}”, such as “{cell}”: read as numbers").format(unit=unit, cell=cell)
+        found.append(Finding("note", column.name, "units_read", text, _("Nothing to do.")))
     if notation.doubtful:
         cell = notation.doubtful
         thousands = re.search(r"\d,\d{3}", cell) is not None

@@ -115,7 +115,7 @@ def field_table(prepared: Prepared, findings: list[Finding]) -> pd.DataFrame:
 def _draft_row(name: str, kind: str, found: list[Finding], n: int) -> tuple[str | None, str | None, str]:
     rules = {finding.rule: finding for finding in found}
     if kind == "mixed":
-        return None, None, rules["two_notations"].evidence
+        return None, None, next(rules[rule].evidence for rule in ("two_notations", "several_units") if rule in rules)
     if kind in ("constant", "text", "id", "date"):
         return None, None, kind
     written = next((f for f in found if f.severity == "refused"), None)

@@ -6,7 +6,9 @@ date      days; ISO or one declared order, never guessed; also 20260302 where th
 text      free text: refused as a cause
 id        one value a row: refused as a cause
 constant  one value or none
-mixed     amounts with a decimal comma beside amounts with a decimal point: none is read
+mixed     amounts with a decimal comma beside amounts with a decimal point, or in several units: none is read
+
+Figures of which each has the same unit, `38.3 h` or `4.1万`, are numbers; k, m, 万 and 亿 multiply.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from planning.deals import days
+from planning.deals import days, units
 from planning.deals.names import ID_WORDS, REFERENCE_WORDS, says
 from planning.tables.numbers import column_mark, read_number
 
@@ -53,13 +55,15 @@ class Notation:
 
     doubtful: a cell that may be thousands or have three decimals. clash: a cell with a decimal comma and one with a
     decimal point, each with its place in the column. signed, plain: how many cells have a percent sign and how many
-    have none, where both occur, with a cell of each.
+    have none, where both occur, with a cell of each. units: the unit of every cell, or, of a mixed column, each
+    unit with a cell of it.
     """
 
     doubtful: str = ""
     clash: tuple[tuple[int, str], ...] = ()
     signed: tuple[int, str] = (0, "")
     plain: tuple[int, str] = (0, "")
+    units: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,15 @@ def _read_text(name: str, series: pd.Series) -> Column:
     if read is None and not compact:
         read = days.of_texts(texts, compact=False)
     if read is None:
-        return _read_levels(name, series, codes, texts)
+        carried = units.carried(texts)
+        if len(carried.units) > 1:
+            notation = Notation(units=carried.units)
+            return Column(name, "mixed", pd.Series(np.nan, index=series.index), 1.0, notation=notation)
+        numbers = _as_numbers(carried.figures) if carried.units else None
+        if numbers is None:
+            return _read_levels(name, series, codes, texts)
+        figures, notation = numbers[0] * carried.scale, replace(numbers[1], units=carried.units)
+        return _number_column(name, series.index, codes, texts, figures, notation)
     values, lost = pd.Series(_spread(read.days, codes), index=series.index), _lost(texts, read.days, codes)
     if values.isna().all():  # filled, but no day of it can be told
         return Column(name, "date", values, 1.0, **lost, doubt=read.doubt or "unreadable")

@@ -320,6 +320,35 @@ def test_a_name_says_the_same_in_both_languages(english, chinese):
     assert closing_by_name("客户评分") is None and known_by_name("客户评分")[0] is None
 
 
+@pytest.mark.parametrize(
+    ("written", "scale"),
+    [
+        ("{:.1f} h", 1), ("{:.1f}小时", 1), ("{:.1f}k", 1e3), ("{:.1f}万", 1e4), ("{:.0f} days", 1), ("{:.0f}天", 1),
+        ("€{:.1f} m", 1e6), ("{:.1f}亿", 1e8),
+    ],
+)  # fmt: skip
+def test_one_unit_in_every_cell_makes_numbers(written, scale):
+    figures = np.arange(600) % 90 + 2.0
+    frame = deals().assign(effort=[written.format(figure) for figure in figures])
+    column = read_column(frame["effort"])
+    assert column.kind == "number" and np.allclose(column.values, figures * scale)
+    assert ("units_read", "effort") in rules(frame)
+
+
+def test_several_units_are_not_read_and_names_of_products_are_classes():
+    frame = deals().assign(effort=[f"{i % 50 + 2} {'h' if i % 3 else 'days'}" for i in range(600)])
+    found = audit(frame).set_index("rule")
+    assert read_column(frame["effort"]).kind == "mixed" and found.loc["several_units", "severity"] == "refused"
+    assert "effort" not in draft(frame, outcome="outcome", won="won").families.family_of
+    bare = [f"{i % 50 + 2} h" if i % 3 else f"{i % 50 + 2}" for i in range(600)]
+    assert read_column(pd.Series(bare, name="effort")).kind == "mixed"
+    assert read_column(pd.Series([f"{i % 5 + 2} k" for i in range(600)], name="product")).kind == "category"
+    models = pd.Series([f"{i % 40 + 100}{'ABC'[i % 3]}" for i in range(600)], name="product")
+    assert read_column(models).kind == "category"
+    one_or_more = pd.Series(["1 day", *[f"{i % 40 + 2} days" for i in range(599)]], name="effort")
+    assert read_column(one_or_more).kind == "number"
+
+
 def test_words_among_numbers_are_counted():
     prices = [str(i % 50) for i in range(600)]
     prices[3], prices[9] = "on request", "on request"
