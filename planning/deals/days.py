@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from planning.deals.names import says
+from planning.tables.dates import full_year
 
 SAYS_DATE = r"\bdate\b|\bday\b|datum|fecha|日期|日$|creat|clos|创建|关闭"
 MUST_BE_DATE = (
@@ -115,17 +116,13 @@ def _day(text: str, compact: bool) -> str | None:
         return "{}-{:0>2}-{:0>2}".format(*chinese.groups()[:3])
     named = _DAY_NAMED.match(text) or _NAMED_DAY.match(text)
     if named and named["m"][:3].casefold() in _MONTHS:
-        return f"{_year(named['y'])}-{_MONTHS.index(named['m'][:3].casefold()) + 1:02d}-{named['d']:0>2}"
+        return f"{full_year(named['y'])}-{_MONTHS.index(named['m'][:3].casefold()) + 1:02d}-{named['d']:0>2}"
     if compact and _EIGHT.match(text):
         return f"{text[:4]}-{text[4:6]}-{text[6:8]}"
     if not _ISO.match(text):
         return None
     year, month, day = re.split(r"[-/.]", re.split(r"[ T]", text)[0])
     return f"{year}-{month:0>2}-{day:0>2}"
-
-
-def _year(text: str) -> str:
-    return text if len(text) == 4 else f"20{text}"
 
 
 def _order(found: list[re.Match]) -> str | None:
@@ -153,4 +150,4 @@ def _slashed_day(found: re.Match, order: str | None) -> str | None:
     if order is None:
         return None
     day, month = (found[1], found[3]) if order == "dm" else (found[3], found[1])
-    return f"{_year(found[4])}-{month:0>2}-{day:0>2}"
+    return f"{full_year(found[4])}-{month:0>2}-{day:0>2}"

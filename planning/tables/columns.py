@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -171,7 +172,7 @@ def _dates(field: Field, column: pd.Series, theirs: str, context: Context) -> pd
         fix = _("Write it as 2026-12-31.")
         if str(cell).strip().startswith("="):
             fix = _("It is a formula: save its value instead.")
-        elif str(cell).replace(".", "").isdigit() and 20_000 < float(str(cell)) < 80_000:
+        elif re.fullmatch(r"[2-7]\d{4}(\.\d+)?", str(cell).strip(), re.ASCII):
             fix = _("It looks like Excel's number of a day: format the column as a date and save again.")
         context.say(read.bad, theirs, found, fix)
     if read.ambiguous.any():

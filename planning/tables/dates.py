@@ -2,7 +2,7 @@
 
 `02/03/2026` is the second of March or the third of February. It is read only when a format is declared, or when other
 cells of the same table with the same mark prove the order (a `25/03/2026` can only be day first, and nothing
-contradicts it); `25.12.2026` and `12/25/2026` may stand side by side.
+contradicts it); `25.12.2026` and `12/25/2026` may stand side by side. `25.12.26` is read as `25.12.2026` is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _QUARTER = re.compile(r"(?:(?P<y>\d{4})[-/ ]?Q(?P<q>[1-4])|Q(?P<q2>[1-4])[-/ ]?(
 _DAY_NAME = re.compile(r"(?P<d>\d{1,2})[-. ]+(?P<name>[A-Za-z]{3,9})[-., ]+(?P<y>\d{4})" + _TIME)
 _NAME_DAY = re.compile(r"(?P<name>[A-Za-z]{3,9})[-. ]+(?:(?P<d>\d{1,2}),?[- ]+)?(?P<y>\d{4})" + _TIME)
 _YEAR = re.compile(r"(?P<y>\d{4})")
-_EITHER = re.compile(r"(?P<a>\d{1,2})(?P<sep>[/.-])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})" + _TIME)
+_EITHER = re.compile(r"(?P<a>\d{1,2})(?P<sep>[/.-])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4}|\d{2})" + _TIME)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WORDS = (("yyyy", "%Y"), ("yy", "%y"), ("mm", "%m"), ("dd", "%d"))
 
@@ -149,7 +149,7 @@ def read_date(text: str, order: str | Mapping[str, str] = "") -> dt.datetime | s
         day, month = (int(either["a"]), int(either["b"])) if order == "day" else (int(either["b"]), int(either["a"]))
         if not order:
             return "ambiguous" if max(day, month) <= 31 and min(day, month) <= 12 and day and month else "bad"
-        return _moment(int(either["y"]), month, day, either)
+        return _moment(full_year(either["y"]), month, day, either)
     for pattern in (_YEAR_FIRST, _COMPACT, _CHINESE):
         match = pattern.fullmatch(text)
         if match:
@@ -167,6 +167,16 @@ def read_date(text: str, order: str | Mapping[str, str] = "") -> dt.datetime | s
     if re.fullmatch(r"1\d{12}", text):  # milliseconds since 1970, as HubSpot's interface writes them
         return dt.datetime.fromtimestamp(int(text) / 1000, dt.UTC)
     return "bad"
+
+
+def full_year(text: str) -> int:
+    """Returns a year of four digits; of two as Python's `%y` reads it.
+
+    >>> full_year("2026"), full_year("26"), full_year("98")
+    (2026, 2026, 1998)
+    """
+    year = int(text)
+    return year if len(text) > 2 else year + (2000 if year < 69 else 1900)
 
 
 def _moment(year: int, month: int, day: int, match: re.Match[str] | None) -> dt.datetime | str:
@@ -215,6 +225,7 @@ def date_order(columns: Iterable[pd.Series]) -> DateOrder:
     {'.': 'day', '/': 'month'}
     """
     proof: dict[str, dict[str, str]] = {}
+    forms: set[tuple[str, int]] = set()
     others = False
     for column in columns:
         if not (isinstance(column.dtype, pd.StringDtype) or column.dtype == object):
@@ -226,13 +237,14 @@ def date_order(columns: Iterable[pd.Series]) -> DateOrder:
                 others = others or str(text).strip().casefold() not in MISSING
                 continue
             shown = proof.setdefault(match["sep"], {})
+            forms.add((match["sep"], len(match["y"])))
             if int(match["a"]) > 12 >= int(match["b"]):
                 shown.setdefault("day", match.group())
             elif int(match["b"]) > 12 >= int(match["a"]):
                 shown.setdefault("month", match.group())
     orders = {mark: next(iter(shown)) for mark, shown in proof.items() if len(shown) == 1}
     against = {mark: (shown["day"], shown["month"]) for mark, shown in proof.items() if len(shown) == 2}
-    return DateOrder(orders, {mark: proof[mark][order] for mark, order in orders.items()}, against, len(proof) + others)
+    return DateOrder(orders, {mark: proof[mark][order] for mark, order in orders.items()}, against, len(forms) + others)
 
 
 def formats_of(text: str) -> tuple[str, str] | None:
@@ -245,5 +257,5 @@ def formats_of(text: str) -> tuple[str, str] | None:
     if not match:
         return None
     time = "" if match["h"] is None else " %H:%M" + (":%S" if match["s"] else "")
-    mark = match["sep"]
-    return f"%d{mark}%m{mark}%Y{time}", f"%m{mark}%d{mark}%Y{time}"
+    mark, year = match["sep"], "%Y" if len(match["y"]) == 4 else "%y"
+    return f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}"

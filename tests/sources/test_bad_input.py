@@ -66,6 +66,26 @@ def test_three_forms_of_dates_in_one_column_are_read_or_told(tmp_path):
     assert 'date_format = "%d.%m.%Y" or "%m.%d.%Y"' in one
 
 
+def test_a_date_with_a_year_of_two_digits_is_read_or_told(tmp_path):
+    text = DEALS.replace("2026-01-01", "2023-01-01").replace("2026-02-01", "29.03.23")
+    frame = read_table("deals", workspace(tmp_path, deals=text))
+    assert frame["closed_date"].dt.strftime("%Y-%m-%d").iloc[0] == "2023-03-29"
+    assert frame.attrs["facts"]["dates"] == "day first, as 29.03.23 proves"
+    unproven = said(tmp_path, deals=text.replace("29.03.23", "02.03.23"))
+    assert '|2|closed_date|"02.03.23" may be day or month first' in unproven
+
+
+@pytest.mark.parametrize("cell", ["31.02.2023", "1.2.3", "12.05.2023.", "2023.13.45", "45000.5.", "²³"])
+def test_figures_and_points_that_are_no_date_are_told(tmp_path, cell):
+    found = said(tmp_path, deals=DEALS.replace("2026-02-01", cell))
+    assert f'|2|closed_date|"{cell}" is no date|Write it as 2026-12-31.' in found
+
+
+@pytest.mark.parametrize("cell", ["45000", "45000.5"])
+def test_excels_number_of_a_day_is_recognised(tmp_path, cell):
+    assert "It looks like Excel's number of a day" in said(tmp_path, deals=DEALS.replace("2026-02-01", cell))
+
+
 FAULTS = {
     "an empty file": ("sales", b"", "the file is empty"),
     "blank lines only": ("sales", b"\n\n", "blank lines only"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planning.tables.dates import date_order, read_date, to_dates
+from planning.tables.dates import date_order, formats_of, read_date, to_dates
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_year_first_forms_need_no_format(text, expected):
     assert read_date(text) == expected
 
 
-@pytest.mark.parametrize("text", ["32/01/2026", "00/00/2026", "2026-13-01", "2026-02-30", "hello", "45000", "1/2/26"])
+@pytest.mark.parametrize("text", ["32/01/2026", "00/00/2026", "2026-13-01", "2026-02-30", "hello", "45000", "32/1/26", "1.2.3", "12.05.2023."])
 def test_what_is_no_date(text):
     assert read_date(text) == "bad"
 
@@ -69,6 +69,19 @@ def test_each_mark_proves_its_own_order():
     assert order.forms == 3 and not read.ambiguous.any() and (read.values == days.to_numpy()).all()
     unproven = pd.Series(["25.12.2026", "02/03/2026"], dtype="str")
     assert to_dates(unproven, order=date_order([unproven]).orders).ambiguous.tolist() == [False, True]
+
+
+def test_a_year_of_two_digits_is_read_where_the_order_is_proved_or_declared():
+    alone = pd.Series(["02/03/26"], dtype="str")
+    assert to_dates(alone, order=date_order([alone]).orders).ambiguous.all()
+    assert formats_of("02/03/26") == ("%d/%m/%y", "%m/%d/%y")
+    assert to_dates(alone, "DD/MM/YY").values[0] == np.datetime64("2026-03-02")
+    column = pd.Series(["29.03.23", "02.03.2026", "02.03.98", "31.02.23"], dtype="str")
+    order = date_order([column])
+    read = to_dates(column, order=order.orders)
+    assert (order.orders, order.forms) == ({".": "day"}, 2)
+    assert read.bad.tolist() == [False, False, False, True]
+    assert read.values[:3].astype("datetime64[D]").astype(str).tolist() == ["2023-03-29", "2026-03-02", "1998-03-02"]
 
 
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "DD/MM/YYYY"])
