@@ -75,18 +75,22 @@ def tell(record: dict[str, Any], as_json: bool) -> None:
             *(f"{s['notebook']}: {w}" for s in record["steps"] for w in s["warnings"]),
         ]:
             click.echo(f"warning: {warning}", err=True)
-        for folder, version in beside(record):
-            click.echo(
-                f"what if: {folder} keeps version {version} beside the one that counts. "
-                f"'planning plans --adopt {version}' makes it count."
-            )
+        for line in what_if_lines(record):
+            click.echo(line)
     if record["status"] != "ok":
         raise NotebookError("\n".join(causes(record)))
 
 
-def beside(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """Returns the versions that a what-if kept beside those that count: (folder, version)."""
-    return [pair for step in record["steps"] for pair in step.get("what_if", {}).items()]
+def what_if_lines(record: dict[str, Any]) -> list[str]:
+    """Returns what is said of a what-if: each version it kept beside one that counts, else that nothing changed."""
+    if not record.get("what_if"):
+        return []
+    kept = [pair for step in record["steps"] for pair in step.get("what_if", {}).items()]
+    return [
+        f"what if: {folder} keeps version {version} beside the one that counts. "
+        f"'planning plans --adopt {version}' makes it count."
+        for folder, version in kept
+    ] or ["what if: the plan that counts stays as it was, and no later run goes on from these results."]
 
 
 def tell_each(found: dict[str, Any], as_json: bool) -> None:

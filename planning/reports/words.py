@@ -107,10 +107,12 @@ def kept(run: Run) -> str:
 
 
 def what_if(run: Run) -> str:
-    """Returns that the plan or budget a run made does not count, and how to make it; empty where it does."""
+    """Returns that what a run made does not count, and how to make a plan or budget count; empty where it does."""
+    if not run.facts.get("what_if"):
+        return ""
     kept = dict(pair for step in run.steps for pair in (step.facts.get("what_if") or {}).items())
     if not kept:
-        return ""
+        return _("A what-if: the plan that counts stays as it was, and no later run goes on from these results.")
     named = language.listing([f"{folder} {version}" for folder, version in kept.items()])
     return _(
         "A what-if, with values given for this run alone: the plan that counts stays as it was. Kept beside it: "

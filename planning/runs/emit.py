@@ -309,6 +309,12 @@ class Results:
         return Shown(f"<p>{html.escape(self.manifest['answer'])}</p>", self.manifest["answer"])
 
 
+def read_versions(results: Path, *, beside: bool = False) -> dict[str, str]:
+    """Returns the versions that a step made current, or kept beside the current ones: folder → version."""
+    path = results / (WHAT_IF if beside else KEPT)
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
 def read_manifest(folder: str | Path) -> dict[str, Any] | None:
     """Returns the manifest of a results folder, or None where there is none."""
     path = Path(folder) / MANIFEST

@@ -57,16 +57,18 @@ def line(record: Mapping[str, Any]) -> dict[str, Any]:
 def prune(reports: Path, older_than: float, *, now: dt.datetime | None = None) -> dict[str, Any]:
     """Removes finished runs older than `older_than` seconds; returns {"folders": [...], "megabytes": freed}.
 
-    The last good run of each flow stays, however old, and so does a run that is being written.
+    The last good run of each flow stays, however old, and the last one that is no what-if; so does a run that is being
+    written.
     """
     now = now or dt.datetime.now(dt.UTC)
-    kept_good: set[str] = set()
+    kept_good: set[tuple[str, bool]] = set()  # flow; whether it counts
     removed: list[Path] = []
     freed = 0.0
     for record in list(registry.runs(reports)):
         folder = Path(record["folder"])
-        if record["status"] == "ok" and record["flow"] not in kept_good:
-            kept_good.add(record["flow"])
+        kind = (record["flow"], not record.get("what_if"))
+        if record["status"] == "ok" and not kept_good & {kind, (record["flow"], True)}:
+            kept_good.add(kind)
             continue
         started = dt.datetime.strptime(folder.name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
         if (now - started).total_seconds() <= older_than:

@@ -124,8 +124,10 @@ def _find_outside(reports: Path, steps: Sequence[Planned], inside: set[str]) -> 
             if latest is not None:
                 step.outside[name] = latest
             elif name in step.declared.results:
+                known = any(one["notebook"] == name for record in registry.runs(reports) for one in record["steps"])
+                found = "has no finished run that counts" if known else "has not been run"
                 faults.append(
-                    f"{step.notebook} needs results of {name}, which has not been run. Run 'planning run {name}' first."
+                    f"{step.notebook} needs results of {name}, which {found}. Run 'planning run {name}' first."
                 )
     if faults:
         raise UsageError("\n".join(faults))

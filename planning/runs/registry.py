@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from planning import files
 from planning.errors import UsageError, did_you_mean
-from planning.runs import layout
+from planning.runs import emit, layout
 
 RECORD = "run.json"
 GOOD = ("ok", "reused")
@@ -95,14 +96,40 @@ def find(reports: Path, wanted: str) -> dict[str, Any]:
 
 
 def latest_results(reports: Path, notebook: str) -> Path | None:
-    """Returns the results folder of the latest finished run in which this notebook succeeded.
+    """Returns the results folder of the latest finished run that counts and in which this notebook succeeded.
 
-    Fan-outs are left aside, and so are what-ifs whose plan was kept beside the one that counts, where there is another.
+    Fan-outs and what-ifs never count; of a what-if count the steps whose versions were adopted, and those they rest on.
+    Of a notebook that keeps a version, the results of the version that counts now go before later ones.
     """
-    known = [record for record in runs(reports) if not record.get("each")]
-    for record in sorted(known, key=lambda record: any(step.get("what_if") for step in record["steps"])):
+    latest = None
+    for record in runs(reports):
         for step in record["steps"]:
             folder = Path(record["folder"]) / "results" / notebook
-            if step["notebook"] == notebook and step["status"] in GOOD and (folder / "manifest.json").is_file():
+            if step["notebook"] != notebook or step["status"] not in GOOD or not (folder / "manifest.json").is_file():
+                continue
+            if record.get("each") or record.get("what_if") and notebook not in _adopted(reports.parent, record):
+                continue
+            if _current(reports.parent, folder):
                 return folder
-    return None
+            latest = latest or folder
+    return latest
+
+
+def _adopted(root: Path, record: dict[str, Any]) -> set[str]:
+    """The notebooks of a what-if whose versions were all adopted, and those without versions that they rest on."""
+    kept = {step["notebook"]: step for step in record["steps"] if step.get("what_if")}
+    results = Path(record["folder"]) / "results"
+    found = {name for name in kept if _current(root, results / name)}
+    needs = {step["notebook"]: set(step.get("needs", ())) for step in record["steps"]}
+    left = list(found)
+    while left:
+        more = needs[left.pop()] & needs.keys() - kept.keys() - found
+        found |= more
+        left += more
+    return found
+
+
+def _current(root: Path, results: Path) -> bool:
+    """Tells whether all versions that a step kept, of a plan or a budget, are those that count now."""
+    kept = emit.read_versions(results) | emit.read_versions(results, beside=True)
+    return all(files.current_version(root / name) == version for name, version in kept.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -57,8 +56,7 @@ class Earlier:
 
 def _stands(root: Path, results: Path) -> bool:
     """Tells whether what a step left outside its results (a plan's version) is current, or was changed by a person."""
-    path = results / emit.KEPT
-    for folder, version in json.loads(path.read_text("utf-8")).items() if path.is_file() else ():
+    for folder, version in emit.read_versions(results).items():
         try:
             current, content = files.read_version(root / folder)
         except (OSError, PlanningError):
@@ -70,14 +68,8 @@ def _stands(root: Path, results: Path) -> bool:
 
 def _as_asked(root: Path, results: Path, what_if: bool) -> bool:
     """Tells whether what a step kept as a what-if may stand for this run: a what-if too, and none of it counts now."""
-    kept = kept_beside(results)
+    kept = emit.read_versions(results, beside=True)
     return not kept or what_if and not any(files.current_version(root / one) == kept[one] for one in kept)
-
-
-def kept_beside(results: Path) -> dict[str, str]:
-    """Returns the versions that a step of a what-if kept beside those that count: folder → version."""
-    path = results / emit.WHAT_IF
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def _link(source: str, target: str) -> str:

@@ -281,7 +281,7 @@ class Running:
 
     def _beside(self, step: Planned) -> dict[str, Any]:
         """The versions that a step of a what-if kept beside those that count, for the run's record."""
-        kept = reuse.kept_beside(self.folder.path / "results" / step.notebook)
+        kept = emit.read_versions(self.folder.path / "results" / step.notebook, beside=True)
         return {"what_if": kept} if kept else {}
 
     def _conclude(self, step: Planned, row: dict[str, Any], outcome: Any) -> None:
@@ -439,7 +439,7 @@ def _waiting(step: Planned) -> dict[str, Any]:
     return {
         "notebook": step.notebook, "status": "waiting", "title": "", "state": "", "answer": "", "started": None,
         "finished": None, "seconds": None, "cpu_seconds": None, "parameters": step.parameters,
-        "error": None, "warnings": [],
+        "error": None, "warnings": [], "needs": sorted(step.before),
         "notebook_file": f"{step.notebook}.ipynb", "page": f"{step.notebook}.html", "log": f"logs/{step.notebook}.log",
         "key": None, "inputs": {}, "reused_from": None, "reason": "",
     }  # fmt: skip

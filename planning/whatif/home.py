@@ -23,7 +23,8 @@ def show(flow: str = "annual_plan", root: Path | None = None) -> emit.Shown:
     except PlanningError as error:
         return emit.Shown("".join(f"<p>{html.escape(line)}</p>" for line in str(error).splitlines()), str(error))
     with language.use(settings.company.language):
-        run = next(registry.runs(layout.reports(workspace), flow=flow), None)
+        known = registry.runs(layout.reports(workspace), flow=flow)
+        run = next((record for record in known if not record.get("what_if")), None)
         todo = next_steps(workspace, settings, run)
         heading = html.escape(_("What to do next"))
         parts = [f"<h1>{html.escape(settings.company.name)}</h1>", f"<h2>{heading}</h2>"]

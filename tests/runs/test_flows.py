@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from planning import files
+from planning.cli import run as run_command
 from planning.errors import ConfigError, NotebookError, UsageError
 from planning.reports.pages import render_run
-from planning.runs import declaration, housekeeping, launch, layout, registry
+from planning.runs import declaration, emit, housekeeping, launch, layout, registry
 
 pytestmark = pytest.mark.usefixtures("no_pages", "quick")
 MAKES = 'import pandas as pd\nstep.tabulate("rows", pd.DataFrame({"k": ["a", "b"], "v": [1.0, p.n]}))'
@@ -216,6 +217,59 @@ def test_a_what_if_is_kept_and_never_becomes_the_plan_that_counts(workspace):
     assert run(given={"n": 8}, trigger="hand")[1:] == ("ok", 8, None)
 
 
+def test_no_later_run_goes_on_from_a_what_if_that_kept_no_version(workspace):
+    workspace.configure('[flows.f]\nsteps = ["first", "last"]\n')
+    workspace.notebook("first", NUMBER)
+    takes = "step.number('said', step.result('first', 'n'), label='n', text='n')"
+    workspace.notebook("last", takes, more=', results={"first": ["n"]}')
+
+    record = launch.start("f", given={"first.n": 5}, what_if=True)
+    assert record["status"] == "ok", "within the what-if its own results are used"
+    assert run_command.what_if_lines(record) == [
+        "what if: the plan that counts stays as it was, and no later run goes on from these results."
+    ]
+    pages = [render_run(record["folder"]), *(Path(record["folder"], f"{name}.html") for name in ("first", "last"))]
+    assert all("A what-if: the plan that counts stays as it was" in page.read_text("utf-8") for page in pages)
+    with pytest.raises(UsageError, match="first, which has no finished run that counts. Run 'planning run first'"):
+        launch.start("last")
+    counts = launch.start("first")
+    assert run_command.what_if_lines(counts) == []
+    assert "A what-if" not in render_run(counts["folder"]).read_text("utf-8")
+    launch.start("first", given={"n": 7}, what_if=True)
+    assert emit.load_result(Path(launch.start("last")["folder"], "results", "last"), "said") == 3
+
+
+def test_after_an_adoption_later_runs_go_on_from_the_results_of_that_version(workspace):
+    """The notebook that kept the version, and what it rests on; what else the what-if made stays beside."""
+    keep = (
+        "from planning import files\nn = step.result('base', 'n')\n"
+        "folder = step.root / 'plans' / '2027'\nfolder.mkdir(parents=True, exist_ok=True)\n"
+        "made = files.keep_version(folder, {'n': n, 'cause': step.notebook}, current=not step.what_if)\n"
+        "step.keeps(folder, made.stem)"
+    )
+    workspace.configure('[flows.f]\nsteps = ["base", "plan", "other"]\n')
+    workspace.notebook("base", NUMBER)
+    workspace.notebook("plan", keep, more=', results={"base": ["n"]}')
+    workspace.notebook("other", NUMBER)
+    plans = workspace.root / "plans" / "2027"
+
+    def from_runs():
+        return [registry.latest_results(workspace.reports, name).parts[-3] for name in ("base", "plan", "other")]
+
+    first = launch.start("f")
+    what_if = launch.start("f", given={"n": 5}, what_if=True)
+    assert from_runs() == [first["id"]] * 3
+    version = _by_name(what_if)["plan"]["what_if"]["plans/2027"]
+    files.keep_version(plans, files.read_version(plans, version)[1])
+    assert from_runs() == [what_if["id"], what_if["id"], first["id"]]
+    files.keep_version(plans, {"n": 9, "cause": "a person"})
+    assert from_runs() == [first["id"]] * 3
+    later = launch.start("f", given={"n": 8})
+    assert from_runs() == [later["id"]] * 3
+    files.keep_version(plans, {"n": 3, "cause": "plan"})
+    assert from_runs() == [later["id"], first["id"], later["id"]], "an earlier plan made current again"
+
+
 def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkeypatch):
     workspace.configure('[flows.f]\nsteps = ["a", "b", "c"]\n[run]\njobs = 3\n')
     for name in "abc":
@@ -374,6 +428,14 @@ def test_prune_keeps_the_last_good_run_of_each_flow(workspace):
     assert [record["id"] for record in registry.runs(workspace.reports)] == [max(run["id"] for run in runs)]
     with pytest.raises(UsageError, match="such as 30d"):
         housekeeping.seconds_of("30 days")
+
+
+def test_prune_keeps_the_last_run_that_counts_beside_a_later_what_if(workspace):
+    workspace.notebook("first", NUMBER)
+    runs = [launch.start("first", given={"n": n}, what_if=n > 5) for n in (4, 5, 6, 7)]
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=40)
+    housekeeping.prune(workspace.reports, housekeeping.seconds_of("30d"), now=later)
+    assert [record["id"] for record in registry.runs(workspace.reports)] == [runs[3]["id"], runs[1]["id"]]
 
 
 def test_a_run_is_found_by_part_of_its_id(workspace):

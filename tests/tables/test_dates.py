@@ -33,7 +33,10 @@ def test_year_first_forms_need_no_format(text, expected):
     assert read_date(text) == expected
 
 
-@pytest.mark.parametrize("text", ["32/01/2026", "00/00/2026", "2026-13-01", "2026-02-30", "hello", "45000", "32/1/26", "1.2.3", "12.05.2023."])
+@pytest.mark.parametrize(
+    "text",
+    ["32/01/2026", "00/00/2026", "2026-13-01", "2026-02-30", "hello", "45000", "32/1/26", "1.2.3", "12.05.2023."],
+)
 def test_what_is_no_date(text):
     assert read_date(text) == "bad"
 

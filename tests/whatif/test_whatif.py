@@ -215,6 +215,14 @@ def test_home_says_what_to_do_next_and_escapes(tmp_path, monkeypatch):
     assert "planning resume" in shown and "&lt;b&gt;row 7" in shown and "<b>row 7" not in shown
 
 
+def test_home_leaves_what_ifs_aside(tmp_path, monkeypatch):
+    _workspace(tmp_path, monkeypatch)
+    path = tmp_path / "reports" / "annual_plan" / "20270101T000000Z-abcdef" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"what_if": True}))
+    shown = home.show(root=tmp_path)._repr_html_()
+    assert "annual_targets.html" not in shown and "planning run annual_plan" in shown
+
+
 def test_home_says_which_data_are_newer_than_the_plan(tmp_path, monkeypatch):
     _workspace(tmp_path, monkeypatch)
     text = (tmp_path / "workbench.toml").read_text()
