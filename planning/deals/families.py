@@ -33,9 +33,10 @@ import pandas as pd
 from planning.deals import families_form, moments, names
 from planning.deals.families_form import key_of, text_of
 from planning.deals.vocabulary import after_the_fact
-from planning.errors import ConfigError, UsageError, did_you_mean, nearest
+from planning.errors import ConfigError, UsageError, nearest
 from planning.language import _
 from planning.tables.matching import match_columns
+from planning.tables.raw import near
 from planning.tables.schema import fields as deal_fields
 
 CANONICAL = Path(__file__).with_name("canonical_families.toml")
@@ -108,16 +109,16 @@ def load_families(path: str | Path) -> Families:
     """Reads a families file. Raises UsageError when it cannot be read, ConfigError when it says what it may not."""
     path = Path(path)
     if not path.is_file():
-        what = "is a folder, a file is meant" if path.is_dir() else "there is no such file"
-        raise UsageError(f"{path}: {what}. 'planning families' drafts one.")
+        folder = _("{file}: is a folder, a file is meant. 'planning families' drafts one.")
+        none = _("{file}: there is no such file. 'planning families' drafts one.")
+        raise UsageError((folder if path.is_dir() else none).format(file=path))
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text. Save it as UTF-8.") from error
+        raise UsageError(_("{file}: not UTF-8 text. Save it as UTF-8.").format(file=path)) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f'{path}: not TOML: {error}. Names with spaces need quotes: "Deal Size" = "creation".'
-        ) from error
+        text = _('{file}: not TOML: {error}. Names with spaces need quotes: "Deal Size" = "creation".')
+        raise ConfigError(text.format(file=path, error=error)) from error
     return parse_families(content, str(path))
 
 
@@ -178,10 +179,12 @@ def check_against(families: Families, columns: list[str], outcome: str) -> None:
     problems = []
     for table, name in _names(families):
         if name == outcome and table in families.fields:
-            problems.append(f"{families.source}: [{table}] lists {name!r}, which is the outcome itself. Take it out.")
+            text = _("{file}: [{table}] lists '{field}', which is the outcome itself. Take it out.")
+            problems.append(text.format(file=families.source, table=table, field=name))
         elif name not in columns:
-            guess = did_you_mean(name, columns) or " Correct the name, or take it out."
-            problems.append(f"{families.source}: [{table}] lists {name!r}, which the deals don't have.{guess}")
+            hint = near(name, columns) or _(" Correct the name, or take it out.")
+            text = _("{file}: [{table}] lists '{field}', which the deals don't have.{hint}")
+            problems.append(text.format(file=families.source, table=table, field=name, hint=hint))
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -206,9 +209,11 @@ def placed(families: Families, stages: Sequence[str]) -> Families:
 def check_stages(families: Families, deals: pd.DataFrame) -> None:
     """Raises ConfigError for a stage of [known_at] that is a misspelling of one in the deals' own stage column."""
     stages = moments.stages_of(deals)
+    text = _("{file}: [known_at] {line}: the deals have no such stage. Did you mean {right}?")
     problems = [
-        f"{families.source}: [known_at] {key_of(members[0])} = {text_of(stage)}: the deals have no such stage. "
-        f"Did you mean {text_of(right)}?"
+        text.format(
+            file=families.source, line=f"{key_of(members[0])} = {text_of(stage)}", right=text_of(right)
+        )  # fmt: skip
         for stage, members in moments.named_stages(families.known_at, families.family_of).items()
         if (right := moments.near_stage(stage, stages))
     ]

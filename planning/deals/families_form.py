@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from planning.deals import moments
-from planning.errors import did_you_mean
+from planning.language import _
+from planning.tables.raw import near
 
 RESERVED = ("known_at", "trust", "levers", "owners")
 # How alike a table's name and one of these are where it is a misspelling: more, where the table has a family's form.
@@ -34,17 +35,17 @@ def read(content: Mapping, where: str) -> Form:
     told = form.problems
     form.fields = _family_tables(content, where, told)
     form.known_at = _pairs(content, "known_at", where, told, 'region = "creation"')
-    form.levers = _pairs(content, "levers", where, told, 'response_hours = "down" (or "up")', ("up", "down"))
+    form.levers = _pairs(content, "levers", where, told, _('response_hours = "down" (or "up")'), ("up", "down"))
     form.owners = _pairs(content, "owners", where, told, 'response_hours = "Sales"')
     form.trust = _trusted(content.get("trust", {}), where, told)
+    odd = _('{file}: [known_at] {line} is not "creation" or "closing", nor likely a stage. Did you mean "{right}"?')
     told += [
-        f'{where}: [known_at] {key_of(name)} = {text_of(when)} is not "creation" or "closing", nor likely a stage. '
-        f'Did you mean "{right}"?'
+        odd.format(file=where, line=f"{key_of(name)} = {text_of(when)}", right=right)
         for name, when in form.known_at.items()
         if (right := moments.meant(when))
     ]
     if not form.fields and not told:
-        told.append(f'{where}: no family. Write at least one: [product] fields = ["..."].')
+        told.append(_('{file}: no family. Write at least one: [product] fields = ["..."].').format(file=where))
     return form
 
 
@@ -59,21 +60,20 @@ def _family_tables(content: Mapping, where: str, problems: list[str]) -> dict[st
         right = isinstance(members, list | tuple) and all(isinstance(name, str) for name in members)
         reserved = _reserved(family, NEAR_A_FAMILY if right else NEAR_NO_FAMILY)
         if reserved and not (right and reserved == "owners"):  # a family may well be called [owner]
-            problems.append(f"{where}: [{family}] is no family. Did you mean [{reserved}]?")
+            text = _("{file}: [{table}] is no family. Did you mean [{meant}]?")
+            problems.append(text.format(file=where, table=family, meant=reserved))
             continue
         if not right:
-            problems.append(
-                f'{where}: [{family}] needs fields = ["name", ...].{_found(table, members)} '
-                f"Tables that are no family: {', '.join(f'[{name}]' for name in RESERVED)}."
-            )
+            text = _('{file}: [{table}] needs fields = ["name", ...].{found} Tables that are no family: {others}.')
+            others = ", ".join(f"[{name}]" for name in RESERVED)
+            problems.append(text.format(file=where, table=family, found=_found(table, members), others=others))
             continue
         extra = [key for key in table if key != "fields"] if isinstance(table, Mapping) else []
-        problems += [f"{where}: [{family}] has an unknown key {key!r}.{did_you_mean(key, ['fields'])}" for key in extra]
+        problems += [_unknown_key(where, family, key, near(key, ["fields"])) for key in extra]
         for name in members:
             if name in owner and owner[name] != family:
-                problems.append(
-                    f"{where}: field {name!r} is in [{owner[name]}] and in [{family}]. Keep it in one family."
-                )
+                text = _("{file}: field '{field}' is in [{one}] and in [{other}]. Keep it in one family.")
+                problems.append(text.format(file=where, field=name, one=owner[name], other=family))
             owner[name] = family
         fields[family] = tuple(dict.fromkeys(members))
     return fields
@@ -86,12 +86,18 @@ def _reserved(table: str, near: float) -> str | None:
     return plain[found[0]] if found else None
 
 
+def _unknown_key(where: str, table: str, key: str, hint: str) -> str:
+    return _("{file}: [{table}] has an unknown key '{key}'.{hint}").format(file=where, table=table, key=key, hint=hint)
+
+
 def _found(table: object, members: object) -> str:
     """What stands where a list of names is meant."""
     if members is None and isinstance(table, Mapping):
         keys = list(table)[:3]
-        return f" It has: {', '.join(keys)}.{did_you_mean(keys[0], ['fields'])}" if keys else " It is empty."
-    return f" Found: {_shown(members)}."
+        if not keys:
+            return _(" It is empty.")
+        return _(" It has: {names}.").format(names=", ".join(keys)) + near(keys[0], ["fields"])
+    return _(" Found: {value}.").format(value=_shown(members))
 
 
 def _shown(value: object) -> str:
@@ -104,16 +110,22 @@ def _pairs(
 ) -> dict[str, str]:
     """A table of texts by field, such as [known_at]; every line that is none is told."""
     found = content.get(table, {})
+    text = _("{file}: [{table}] needs lines such as {example}. Found: {value}.{hint}")
     if not isinstance(found, Mapping):
-        problems.append(f"{where}: [{table}] needs lines such as {example}. Found: {_shown(found)}.")
+        problems.append(text.format(file=where, table=table, example=example, value=_shown(found), hint=""))
         return {}
     wrong = {
         name: value for name, value in found.items()
         if not isinstance(value, str) or (allowed and value.strip() not in allowed)
     }  # fmt: skip
     problems += [
-        f"{where}: [{table}] needs lines such as {example}. Found: {key_of(name)} = {_shown(value)}."
-        f"{did_you_mean(value, allowed) if isinstance(value, str) else ''}"
+        text.format(
+            file=where,
+            table=table,
+            example=example,
+            value=f"{key_of(name)} = {_shown(value)}",
+            hint=near(value, allowed) if isinstance(value, str) else "",
+        )  # fmt: skip
         for name, value in wrong.items()
     ]
     return {name: value.strip() for name, value in found.items() if name not in wrong}
@@ -123,14 +135,15 @@ def _trusted(trust: object, where: str, problems: list[str]) -> list[str]:
     """The names of [trust] fields, a list of texts."""
     keys = [key for key in trust if key != "fields"] if isinstance(trust, Mapping) else []
     problems += [
-        f"{where}: [trust] has an unknown key {key!r}.{did_you_mean(key, ['fields']) or ' It has: fields.'}"
+        _unknown_key(where, "trust", key, near(key, ["fields"]) or _(" It has: {names}.").format(names="fields"))
         for key in keys
     ]
     names_of = trust.get("fields", []) if isinstance(trust, Mapping) else trust
     if isinstance(names_of, list | tuple) and all(isinstance(name, str) for name in names_of):
         return list(names_of)
     example = f'fields = ["{names_of}"]' if isinstance(names_of, str) else 'fields = ["name", ...]'
-    problems.append(f"{where}: [trust] fields = {_shown(names_of)}: a list of names is meant. Write {example}.")
+    text = _("{file}: [trust] fields = {value}: a list of names is meant. Write {example}.")
+    problems.append(text.format(file=where, value=_shown(names_of), example=example))
     return []
 
 

@@ -1,15 +1,18 @@
 """The families file as people write it: no table, key, name or moment is ignored; and columns that stand twice."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_deals import deals
 
+from planning import language
 from planning.deals import audit, family_weights
 from planning.deals.columns import read_column
 from planning.deals.drafting import draft
-from planning.deals.families import parse_families, placed, restrict
-from planning.errors import ConfigError, DataError
+from planning.deals.families import check_against, load_families, parse_families, placed, restrict
+from planning.errors import ConfigError, DataError, UsageError
 
 FAMILIES = {
     "product": {"fields": ["fit"]},
@@ -43,6 +46,36 @@ def wide(n: int) -> pd.DataFrame:
 def test_a_families_file_has_no_table_or_key_that_is_ignored(odd, words):
     with pytest.raises(ConfigError, match=r"f\.toml: " + words):
         parse_families(FAMILIES | odd, "f.toml")
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"trust": {"fields": "region"}}, '：[trust] fields = "region"：应为名称列表。请写 fields = ["region"]。'),
+        ({"trust": {"field": ["fit"]}}, "：[trust] 中有未知的键“field”。 是否指“fields”？"),
+        ({"knownat": {"fit": "creation"}}, "：[knownat] 不是字段族。是否指 [known_at]？"),
+        ({"market": {"region": "creation"}}, '：[market] 需要写 fields = ["name", ...]。 其中有：region。'),
+        ({"levers": {"fit": "upp"}}, '现有内容：fit = "upp"。 是否指“up”？'),
+        ({"known_at": {"fit": "closeing"}}, '也不像阶段名。是否指 "closing"？'),
+        ({"product": {"fields": ["fit"]}, "price": {"fields": ["fit"]}}, "请只保留在一个族中。"),
+    ],
+)
+def test_what_is_wrong_with_a_families_file_is_said_in_chinese_on_chinese_pages(odd, words):
+    with language.use("zh"), pytest.raises(ConfigError, match=re.escape(words)) as told:
+        parse_families(FAMILIES | odd, "f.toml")
+    assert not re.search("Did you mean|Found|needs|It has", str(told.value))
+
+
+def test_what_the_deals_lack_and_what_is_no_file_are_said_in_chinese_too(tmp_path):
+    odd = parse_families(FAMILIES | {"levers": {"discuont": "up"}}, "f.toml")
+    (tmp_path / "f.toml").write_text("[product\n")
+    with language.use("zh"):
+        with pytest.raises(ConfigError, match="列出了“discuont”，但商机表中没有。 是否指“discount”？"):
+            check_against(odd, list(wide(2).columns), "outcome")
+        with pytest.raises(ConfigError, match="不是 TOML"):
+            load_families(tmp_path / "f.toml")
+        with pytest.raises(UsageError, match="没有这个文件"):
+            load_families(tmp_path / "none.toml")
 
 
 def test_a_family_may_be_called_owner():
