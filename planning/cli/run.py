@@ -75,10 +75,16 @@ def tell(record: dict[str, Any], as_json: bool) -> None:
             *(f"{s['notebook']}: {w}" for s in record["steps"] for w in s["warnings"]),
         ]:
             click.echo(f"warning: {warning}", err=True)
-        for line in what_if_lines(record):
+        for line in [*replaced_lines(record), *what_if_lines(record)]:
             click.echo(line)
     if record["status"] != "ok":
         raise NotebookError("\n".join(causes(record)))
+
+
+def replaced_lines(record: dict[str, Any]) -> list[str]:
+    """Returns of which version the numbers of a run are, where a person has made another one count."""
+    found = {name: pair for step in record["steps"] for name, pair in (step.get("replaced") or {}).items()}
+    return [f"{name}: the numbers are of version {used}; {now} counts now." for name, (used, now) in found.items()]
 
 
 def what_if_lines(record: dict[str, Any]) -> list[str]:

@@ -73,7 +73,7 @@ def _step_page(run: Run, step: Step, sections: list[dict[str, Any]]) -> str:
         company=company_of(run, step), name=step.title, data_to=site.mast_date(as_of(run, step)), shape=step.shape,
         state=words.state(step.status), headline=_unbroken(headline or words.broken(step)),
         lede=manifest.get("lede", "") if headline else words.kept(run), reuse=words.reuse(step),
-        what_if=words.what_if(run),
+        what_if=words.what_if(run), replaced=words.replaced([step]),
         causes=words.causes(step), numbers=key_numbers(manifest) if headline else [],
         sections=sections,
         cannot_tell=manifest.get("cannot_tell", []), left_out=_left_out(manifest.get("left_out", [])),
@@ -210,7 +210,8 @@ def _run_page(run: Run) -> str:
     return site.render(
         "run.html.j2", f"{flow_title(run)}: {headline}", company=company_of(run, teller), name=flow_title(run),
         data_to=site.mast_date(as_of(run, teller)), shape=run.shape, state=words.state(run.status), headline=headline,
-        lede=lede, what_if=words.what_if(run), causes=causes, numbers=[] if run.failed else key_numbers(manifest),
+        lede=lede, what_if=words.what_if(run), replaced=words.replaced(run.steps), causes=causes,
+        numbers=[] if run.failed else key_numbers(manifest),
         steps=[_chapter(step, told=step is teller and not run.failed) for step in run.steps],
         changes=next((path.name for path in sorted(run.folder.glob("diff-*.html"))), ""),
         cannot_tell=_distinct(lines), facts=_facts(run, None), inputs=_folded(run, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from planning import language
 from planning.language import _, ngettext
@@ -118,6 +119,13 @@ def what_if(run: Run) -> str:
         "A what-if, with values given for this run alone: the plan that counts stays as it was. Kept beside it: "
         "{versions}. To make one count: planning plans --adopt {example}"
     ).format(versions=named, example=next(iter(kept.values())))
+
+
+def replaced(steps: Iterable[Step]) -> str:
+    """Returns of which plan or budget the numbers are where another one counts; empty where they are of that one."""
+    found = {name: pair for step in steps for name, pair in (step.facts.get("replaced") or {}).items()}
+    text = _("The numbers are of version {used} of {folder}, which was replaced: {now} counts.")
+    return " ".join(text.format(used=used, folder=name, now=now) for name, (used, now) in found.items())
 
 
 def reuse(step: Step) -> str:

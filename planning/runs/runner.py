@@ -11,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -253,6 +253,7 @@ class Running:
         row["inputs"] = self.inputs.of(step.declared)
         row["seed"] = step.declared.seed
         row["earlier"] = {name: path.parent.parent.name for name, path in step.outside.items()}
+        row["replaced"] = self._replaced(self._earlier(step).values())
         row["key"] = inputs.key(
             step.declared,
             step.parameters,
@@ -275,9 +276,16 @@ class Running:
         row.update(
             status="reused", finished=utc_now(), seconds=round(time.monotonic() - started, 3), cpu_seconds=0.0,
             reused_from=taken["run_id"], reason="its notebook, parameters, inputs, code and versions are unchanged",
+            replaced=row["replaced"] | self._replaced([self.folder.path / "results" / step.notebook]),
             **self._beside(step),
         )  # fmt: skip
         return True
+
+    def _replaced(self, results: Iterable[Path]) -> dict[str, list[str]]:
+        """The versions that results are of where another counts now (a person's): folder → their version, that one."""
+        kept = {name: version for one in results for name, version in emit.read_versions(one).items()}
+        now = {name: files.current_version(self.root / name) for name in kept}
+        return {name: [version, now[name]] for name, version in kept.items() if now[name] not in ("", version)}
 
     def _beside(self, step: Planned) -> dict[str, Any]:
         """The versions that a step of a what-if kept beside those that count, for the run's record."""
@@ -441,7 +449,7 @@ def _waiting(step: Planned) -> dict[str, Any]:
         "finished": None, "seconds": None, "cpu_seconds": None, "parameters": step.parameters,
         "error": None, "warnings": [], "needs": sorted(step.before),
         "notebook_file": f"{step.notebook}.ipynb", "page": f"{step.notebook}.html", "log": f"logs/{step.notebook}.log",
-        "key": None, "inputs": {}, "reused_from": None, "reason": "",
+        "key": None, "inputs": {}, "reused_from": None, "reason": "", "replaced": {},
     }  # fmt: skip
 
 

@@ -270,6 +270,30 @@ def test_after_an_adoption_later_runs_go_on_from_the_results_of_that_version(wor
     assert from_runs() == [later["id"], first["id"], later["id"]], "an earlier plan made current again"
 
 
+def test_numbers_of_a_plan_that_a_person_replaced_say_so(workspace):
+    keep = (
+        "from planning import files\nfolder = step.root / 'plans' / '2027'\nfolder.mkdir(parents=True, exist_ok=True)\n"
+        "made = files.keep_version(folder, {'n': 3, 'cause': step.notebook})\nstep.keeps(folder, made.stem)\n"
+        "step.number('n', 3, label='n', text='n')"
+    )
+    workspace.configure('[flows.f]\nsteps = ["plan", "last"]\n')
+    workspace.notebook("plan", keep)
+    workspace.notebook("last", "step.result('plan', 'n')", more=', results={"plan": ["n"]}')
+    plans = workspace.root / "plans" / "2027"
+    first = launch.start("f")
+    assert not any(step["replaced"] for step in first["steps"]) and run_command.replaced_lines(first) == []
+    used = files.current_version(plans)
+    files.keep_version(plans, {"n": 9, "cause": "a person"})
+    now = files.current_version(plans)
+    alone = launch.start("last")
+    assert run_command.replaced_lines(alone) == [f"plans/2027: the numbers are of version {used}; {now} counts now."]
+    told = f"The numbers are of version {used} of plans/2027, which was replaced: {now} counts."
+    assert told in render_run(alone["folder"]).read_text("utf-8")
+    assert told in Path(alone["folder"], "last.html").read_text("utf-8")
+    flow = launch.start("f")
+    assert [(step["status"], list(step["replaced"])) for step in flow["steps"]] == [("reused", ["plans/2027"])] * 2
+
+
 def test_steps_that_start_together_all_find_what_may_be_reused(workspace, monkeypatch):
     workspace.configure('[flows.f]\nsteps = ["a", "b", "c"]\n[run]\njobs = 3\n')
     for name in "abc":
