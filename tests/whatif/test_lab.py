@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,10 +44,19 @@ def server(tmp_path_factory):
 def _address(log):
     for _ in range(300):
         found = re.search(r"(http://127\.0\.0\.1:\d+)/\S*token=(\w+)", log.read_text())
-        if found:
+        if found and _listens(found[1]):  # the address is written before the server takes its first call
             return found[1], found[2]
         time.sleep(0.1)
     raise AssertionError(log.read_text())
+
+
+def _listens(address):
+    host, port = address.removeprefix("http://").split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _get(address, token="", data=None):
