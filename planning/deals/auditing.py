@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from planning.deals import audit_fields, audit_tables, names
+from planning.deals import audit_families, audit_fields, audit_tables, names
 from planning.deals.doubled import check_doubled
 from planning.deals.families import Families, as_families, check_against, check_id
 from planning.deals.prepare import Finding, Prepared, prepare
@@ -61,8 +61,8 @@ def run_audit(prepared: Prepared, families: Families | None) -> list[Finding]:
         known_at = None if families is None else families.known_at.get(name)
         found += audit_fields.audit_field(prepared, name, rows, order, known_at)
     if families is not None:
-        found += audit_fields.table_refusals(families, prepared)
-        found += audit_fields.idle_names(families, prepared, refused_fields(found))
+        found += audit_families.table_refusals(families, prepared)
+        found += audit_families.idle_names(families, prepared, refused_fields(found))
     else:
         found += _by_name(prepared)
     return sorted(found, key=lambda finding: ORDER[finding.severity])
