@@ -129,9 +129,7 @@ def _weigh(
     weights = _weights_table(model, codes, shares, base["delta"])
     findings = findings + _family_findings(weights, findings) + _thin_findings(model.design, shares, len(codes))
     reasons = refusal.cannot_carry(scored, weights, findings)
-    return replace(
-        _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights), order=order
-    )
+    return _answer(prepared, table, findings, usable, reasons, base, model, codes, scored, shares, weights, order)
 
 
 def usable_fields(prepared: Prepared, families: Families, findings: list[Finding]) -> dict[str, str]:
@@ -257,6 +255,7 @@ def _answer(
     prepared: Prepared, families: Families, findings: list[Finding], usable: Mapping[str, str],
     reasons: list[refusal.Reason], base: dict, model: Fit | None = None, codes: np.ndarray | None = None,
     scored: HeldOut | None = None, shares: Shares | None = None, weights: pd.DataFrame | None = None,
+    order: np.ndarray | None = None,
 ) -> FamilyWeights:  # fmt: skip
     won, lost = prepared.outcomes.count("won"), prepared.outcomes.count("lost")
     refused_fields = {
@@ -284,7 +283,7 @@ def _answer(
         "refused_fields": refused_fields, "left_out": dict(prepared.left_out), "id_field": prepared.id_field, **base,
     }  # fmt: skip
     table = auditing.findings_frame(sorted(findings, key=lambda finding: auditing.ORDER[finding.severity]))
-    return FamilyWeights(None if reasons else weights, summary, table, prepared, families, model, codes, shares)
+    return FamilyWeights(None if reasons else weights, summary, table, prepared, families, model, codes, shares, order)
 
 
 def deal_contributions(result: FamilyWeights, *, by: str = "family") -> pd.DataFrame:

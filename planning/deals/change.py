@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -25,12 +27,13 @@ def period_change(result: FamilyWeights, dates: pd.Series, split: pd.Timestamp, 
     families = list(result.model.design.families)
     intercept = float(result.model.coefficients[0])
     rng = np.random.default_rng(seed)
-    drawn = posterior_draws(result.model, REPEATS, seed)
+    steps = posterior_draws(result.model, REPEATS, seed) - result.model.coefficients
+    codes = result.codes[known]
     point = _decompose(parts, intercept, won, after)
     repeats = np.empty((REPEATS, len(point)))
     for number in range(REPEATS):
         rows = rng.integers(0, len(won), len(won))
-        noise = _family_noise(result, drawn[number], known)
+        noise = family_parts(replace(result.model, coefficients=steps[number]), codes)
         repeats[number] = _decompose((parts + noise)[rows], intercept, won[rows], after[rows])
     low, high = np.nanquantile(repeats, [0.05, 0.95], axis=0)
     frame = pd.DataFrame({"part": [*families, "mix", "unexplained", "total"], "points": point})
@@ -66,17 +69,6 @@ def _two_periods(
             f"{split:%Y-%m-%d} leaves {int((~after).sum())} deals before and {int(after.sum())} after; 30 are needed."
         )
     return family_parts(result.model, result.codes[known]), after, known
-
-
-def _family_noise(result: FamilyWeights, b: np.ndarray, known: np.ndarray) -> np.ndarray:
-    model = result.model
-    codes = result.codes[known]
-    out = np.zeros((len(codes), len(model.design.families)))
-    place = {name: number for number, name in enumerate(model.design.families)}
-    for number, (term, columns) in enumerate(zip(model.design.terms, model.design.slices, strict=True)):
-        step = (b - model.coefficients)[columns]
-        out[:, place[term.family]] += (term.table.astype(np.float64) @ step)[codes[:, number]]
-    return out
 
 
 def _decompose(parts: np.ndarray, intercept: float, won: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -200,7 +200,7 @@ def _sorted_term(term: Term, codes: np.ndarray, sums: np.ndarray) -> Term:
     trust = sorting / np.maximum(sorting + within / np.maximum(counts, 1)[:, None], 1e-12)
     if seen <= SHRUNK_ABOVE:
         trust = np.ones_like(means)
-    shrunk, weights = np.where(counts[:, None] > 0, means * trust, 0.0), counts / n
+    shrunk, weights = means * trust, counts / n
     shrunk = np.where(counts[:, None] > 0, shrunk - weights @ shrunk, 0.0)
     spread = np.sqrt(weights @ shrunk**2)
     kept = spread > 1e-6
@@ -236,7 +236,7 @@ def number_term(name: str, family: str, values: np.ndarray, bins: int = MAX_BINS
     slope = _standard(scaled, weights)
     parts, groups = [slope[:, None]], [f"{family}: slopes"]
     if len(centres) == 2:  # a flag is a class of two: a rare one may do no more to a deal than a common one
-        parts, groups = [np.sqrt([[0.5]]) * [[-1.0], [1.0]]], [f"{family}: small classes"]
+        parts, groups = [np.sqrt(0.5) * np.array([[-1.0], [1.0]])], [f"{family}: small classes"]
     bends = _bends(slope, weights, min(most, len(centres) - 2))
     if bends.shape[1]:
         parts.append(bends)
